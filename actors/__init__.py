@@ -1,0 +1,1 @@
+"""Actors: the thin Ray shells around the pure rooms. Only this room imports ray; `handles` makes every Ray call."""

@@ -1,0 +1,102 @@
+"""What Tradefleet asks of a venue, in its own words. One object serves one account, or, without keys, the public."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from trading.fills import Fill
+from trading.ids import Asset, ClientOrderId, Symbol, TradeId, VenueOrderId
+from trading.instruments import Instrument
+from trading.market import Candle, Quote
+from trading.orders import ApprovedOrder, OrderKind, OrderState, Side
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A decrypted exchange key. Lives in the gateway's memory and nowhere else; its repr shows stars."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "ApiKey(***)"
+
+
+class VenueAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Which venue, and where: the paper exchange is `binance` at another address, nothing more."""
+
+    name: str
+    """Our name for it, for instance `paper` or `binance`."""
+    ccxt_id: str
+    rest_url: str | None = None
+    """None: the venue's own addresses, as ccxt knows them."""
+    stream_url: str | None = None
+    sandbox: bool = False
+
+
+class Balance(msgspec.Struct, frozen=True):
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
+
+class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's own account of one order: never `intended`, `sent` or `unknown`."""
+
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    symbol: Symbol
+    side: Side
+    kind: OrderKind | None
+    """None for a kind that we never send: somebody else's order on the same account."""
+    quantity: Decimal
+    price: Decimal | None
+    filled: Decimal
+    state: OrderState
+    updated_at: datetime
+
+
+UserEvent = VenueOrder | Fill | Mapping[Asset, Balance]
+"""What a user stream brings. Balances may be partial: only the assets that changed."""
+
+
+class Account(Protocol):
+    """One account at one venue. Raises only `exchanges.errors`; whether the outcome is known is in their type."""
+
+    async def place(self, order: ApprovedOrder) -> VenueOrder: ...
+    async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> None:
+        """Ask for a cancellation. `OrderNotFound` when the venue has no such order open."""
+
+    async def find(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
+        """The order of that name, or None when the venue says that it has never had one."""
+
+    async def open_orders(self, symbol: Symbol) -> Sequence[VenueOrder]: ...
+    async def fills_since(self, symbol: Symbol, after: TradeId | None) -> Sequence[Fill]:
+        """Every fill after that one, oldest first, all pages."""
+
+    async def order_fills(self, symbol: Symbol, order: VenueOrderId) -> Sequence[Fill]: ...
+    async def balances(self) -> Mapping[Asset, Balance]: ...
+    def user_events(self) -> AsyncIterator[UserEvent]:
+        """The live stream. Ends by raising `StreamLost`; what came in between must then be asked for."""
+
+    async def close(self) -> None: ...
+
+
+class PublicMarket(Protocol):
+    """What anybody may ask of a venue."""
+
+    async def instruments(self, symbols: Sequence[Symbol] | None = None) -> Mapping[Symbol, Instrument]: ...
+    async def quotes(self, symbols: Sequence[Symbol]) -> Sequence[Quote]: ...
+    async def candles(self, symbol: Symbol, timeframe: str, since: datetime | None, limit: int) -> Sequence[Candle]: ...
+    def quote_stream(self, symbols: Sequence[Symbol]) -> AsyncIterator[Quote]:
+        """Live best bid and ask. Ends by raising `StreamLost`."""
+
+    async def clock_offset_ms(self) -> int:
+        """The venue's clock less ours."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Security: envelope encryption, passwords, tokens, redaction. Imports nothing of ours."""
