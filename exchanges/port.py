@@ -68,7 +68,9 @@ UserEvent = VenueOrder | Fill | Mapping[Asset, Balance]
 class Account(Protocol):
     """One account at one venue. Raises only `exchanges.errors`; whether the outcome is known is in their type."""
 
-    async def place(self, order: ApprovedOrder) -> VenueOrder: ...
+    async def place(self, order: ApprovedOrder, signed_at: datetime) -> VenueOrder:
+        """Send one order, once. Signed with that venue time, it is dead a receive window later, wherever it stuck."""
+
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> None:
         """Ask for a cancellation. `OrderNotFound` when the venue has no such order open."""
 

@@ -6,7 +6,7 @@ compression and row-level security do not mix, so they are reached through their
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -35,7 +35,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         dt.datetime: TIMESTAMP(timezone=True),
         Decimal: Numeric(),
         str: Text(),
@@ -137,7 +137,7 @@ class Account(Base):
 
 
 class Credential(Base):
-    """An account's exchange key, sealed. `sealed` opens only for this user, account and venue (see `security.envelope`)."""
+    """An account's exchange key, sealed: it opens only for this user, account and venue (see `security.envelope`)."""
 
     __tablename__ = "credentials"
 
@@ -183,9 +183,9 @@ class Run(Base):
     )
     opened_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[dt.datetime | None]
-    strategy_state: Mapped[dict[str, Any] | None]
-    """What the strategy remembers, as it was when the newest order was intended or soon after."""
-    strategy_state_version: Mapped[int] = mapped_column(server_default="0")
+    checkpoint: Mapped[dict[str, Any] | None]
+    """The trader's own memory (see `trading.events.Checkpoint`), saved with each intent and from time to time."""
+    checkpoint_version: Mapped[int] = mapped_column(server_default="0")
 
 
 class AccountLease(Base):
@@ -252,11 +252,13 @@ class OrderIntent(Base):
     quantity: Mapped[Decimal]
     price: Mapped[Decimal | None]
     reason: Mapped[str]
-    intended_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
+    intended_at: Mapped[dt.datetime]
+    """The venue time that the request is signed with: a receive window after it, the venue refuses the request, so
+    an order that the venue does not know by then never was and never will be."""
 
 
 class OrderRow(Base):
-    """What became of an intent. `seq` numbers the account's order and fill news, so that a trader sees a gap."""
+    """What became of an intent."""
 
     __tablename__ = "orders"
     __table_args__ = (Index("ix_orders_unsettled", "account_id", postgresql_where="settled_at IS NULL"),)
@@ -269,8 +271,6 @@ class OrderRow(Base):
     filled: Mapped[Decimal] = mapped_column(server_default="0")
     quote_filled: Mapped[Decimal] = mapped_column(server_default="0")
     reason: Mapped[str] = mapped_column(server_default="")
-    sent_at: Mapped[dt.datetime | None]
-    """When the request was signed: after this and the receive window, an order that the venue lacks never was."""
     updated_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
     settled_at: Mapped[dt.datetime | None]
     """When it reached a terminal state with all its fills recorded."""

@@ -41,10 +41,9 @@ class Purpose(StrEnum):
 
 class OrderState(StrEnum):
     INTENDED = "intended"
-    """Committed to our database, not yet handed to the network."""
-    SENT = "sent"
+    """Committed to our database; from then on it may be on its way to the venue."""
     UNKNOWN = "unknown"
-    """Handed to the network with no answer that settles it. Freezes the symbol until the venue has spoken."""
+    """Sent, with no answer that settles it. Freezes the symbol until the venue has spoken."""
     OPEN = "open"
     PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
@@ -55,7 +54,6 @@ class OrderState(StrEnum):
 
 
 class OrderEvent(StrEnum):
-    SENT = "sent"
     OUTCOME_LOST = "outcome_lost"
     OPENED = "opened"
     PARTIALLY_FILLED = "partially_filled"
@@ -66,7 +64,7 @@ class OrderEvent(StrEnum):
 
 
 TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
-UNSETTLED = frozenset({OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN})
+UNSETTLED = frozenset({OrderState.INTENDED, OrderState.UNKNOWN})
 """The venue may or may not have it: no second order for the same thing until it is settled."""
 WORKING = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
@@ -81,10 +79,10 @@ def _transitions() -> dict[tuple[OrderState, OrderEvent], OrderState]:
         e.REJECTED: s.REJECTED,
         e.EXPIRED: s.EXPIRED,
     }
-    table: dict[tuple[OrderState, OrderEvent], OrderState] = {(s.INTENDED, e.SENT): s.SENT}
+    table: dict[tuple[OrderState, OrderEvent], OrderState] = {}
     # A gateway that died between commit and send leaves INTENDED behind; its successor asks the venue, so every
     # answer is possible there too.
-    for state in (s.INTENDED, s.SENT, s.UNKNOWN):
+    for state in (s.INTENDED, s.UNKNOWN):
         table |= {(state, event): target for event, target in settled.items()}
         table[state, e.OUTCOME_LOST] = s.UNKNOWN
     for state in (s.OPEN, s.PARTIALLY_FILLED):
@@ -180,6 +178,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it was refused or ended, in the venue's words; empty while all is well."""
     created_at: datetime
+    updated_at: datetime
 
     @property
     def remaining(self) -> Decimal:
