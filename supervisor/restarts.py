@@ -1,0 +1,49 @@
+"""How often something may fail before it is left alone: the restart budget of Erlang's supervisors, with back-off."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+import msgspec
+
+
+class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    failures_max: int = 5
+    within_s: float = 30.0
+    backoff_first_s: float = 0.2
+    backoff_most_s: float = 5.0
+
+
+class Failures(msgspec.Struct, frozen=True):
+    """The recent failures of one thing, oldest first."""
+
+    at: tuple[datetime, ...] = ()
+    reason: str = ""
+
+
+def add_failure(failures: Failures, at: datetime, reason: str, policy: RestartPolicy) -> Failures:
+    recent = recent_failures(failures, at, policy)
+    return Failures((*recent, at), reason)
+
+
+def recent_failures(failures: Failures, now: datetime, policy: RestartPolicy) -> tuple[datetime, ...]:
+    oldest = now - timedelta(seconds=policy.within_s)
+    return tuple(at for at in failures.at if at > oldest)
+
+
+def is_exhausted(failures: Failures, now: datetime, policy: RestartPolicy) -> bool:
+    return len(recent_failures(failures, now, policy)) > policy.failures_max
+
+
+def restart_at(name: str, failures: Failures, now: datetime, policy: RestartPolicy) -> datetime:
+    """When the next start may be tried. The first restart comes almost at once; each further one waits longer.
+
+    The jitter comes from the name, so that a host's death does not bring all of its accounts back in one instant and
+    the plan is still the same for the same facts.
+    """
+    recent = recent_failures(failures, now, policy)
+    if len(recent) <= 1:
+        return recent[-1] if recent else now
+    backoff_s = min(policy.backoff_first_s * 2 ** (len(recent) - 2), policy.backoff_most_s)
+    digest = hashlib.sha256(f"{name}:{len(recent)}".encode()).digest()
+    jitter = 0.5 + digest[0] / 255
+    return recent[-1] + timedelta(seconds=backoff_s * jitter)
