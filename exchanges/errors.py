@@ -9,13 +9,16 @@ class OutcomeKnown(VenueError):
     """The venue answered, or we never sent: nothing happened that we do not know of."""
 
     def __init__(self, code: str, reason: str) -> None:
-        super().__init__(f"{reason} ({code})" if code else reason)
+        super().__init__(code, reason)
         self.code = code
         self.reason = reason
 
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.code})" if self.code else self.reason
+
 
 class OrderRefused(OutcomeKnown):
-    """The venue does not accept this order."""
+    """The venue does not accept this request. An order so answered does not exist there."""
 
 
 class OrderNotFound(OutcomeKnown):
@@ -27,10 +30,11 @@ class KeyRefused(OutcomeKnown):
 
 
 class RateLimited(OutcomeKnown):
-    """Told to slow down. Nothing may be sent before `retry_after_s` have passed."""
+    """Told to slow down, by the venue or by our own budget. Nothing may be sent before `retry_after_s` have passed."""
 
     def __init__(self, code: str, reason: str, retry_after_s: float) -> None:
         super().__init__(code, reason)
+        self.args = (code, reason, retry_after_s)  # what pickling passes back in
         self.retry_after_s = retry_after_s
 
 
@@ -47,6 +51,10 @@ class OutcomeUnknown(VenueError):
 
 class VenueUnreachable(OutcomeKnown):
     """The connection was never made, so nothing was sent."""
+
+
+class UnsupportedVenue(OutcomeKnown):
+    """There is no such exchange in ccxt, or it cannot do what is asked of it."""
 
 
 class Unparsable(OutcomeUnknown):

@@ -61,15 +61,26 @@ class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-UserEvent = VenueOrder | Fill | Mapping[Asset, Balance]
-"""What a user stream brings. Balances may be partial: only the assets that changed."""
+class StreamOpened(msgspec.Struct, frozen=True):
+    """The first event of every user stream: it stands. What happened before must be asked for now; nothing after is
+    missed, until `StreamLost`."""
+
+
+UserEvent = StreamOpened | VenueOrder | Fill | Mapping[Asset, Balance]
+"""What a user stream brings, in the order received. Balances may be partial: only the assets that changed."""
+
+RECEIVE_WINDOW_MS = 5_000
+"""How long the venue honours a signed request after the time that it was signed with; then the request is dead."""
 
 
 class Account(Protocol):
     """One account at one venue. Raises only `exchanges.errors`; whether the outcome is known is in their type."""
 
     async def place(self, order: ApprovedOrder, signed_at: datetime) -> VenueOrder:
-        """Send one order, once. Signed with that venue time, it is dead a receive window later, wherever it stuck."""
+        """Send one order, once. Signed with that venue time, it is dead a receive window later, wherever it stuck.
+
+        `OutcomeUnknown` when it may exist; any `OutcomeKnown` when it certainly does not.
+        """
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> None:
         """Ask for a cancellation. `OrderNotFound` when the venue has no such order open."""
@@ -84,7 +95,7 @@ class Account(Protocol):
     async def order_fills(self, symbol: Symbol, order: VenueOrderId) -> Sequence[Fill]: ...
     async def balances(self) -> Mapping[Asset, Balance]: ...
     def user_events(self) -> AsyncIterator[UserEvent]:
-        """The live stream. Ends by raising `StreamLost`; what came in between must then be asked for."""
+        """The live stream: `StreamOpened` first. Ends by raising `StreamLost`."""
 
     async def close(self) -> None: ...
 
