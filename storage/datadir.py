@@ -1,0 +1,82 @@
+"""The folder of a private server: whose it is, and that one server at a time has it."""
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO
+
+from storage.binaries import reachable_by_server, server_user
+from storage.errors import LocalDatabaseFailed
+
+ORPHAN_TIMEOUT_S = 15
+
+
+def take(directory: Path) -> IO[str]:
+    """Make the directory if there is none, and lock it. It is ours until what is answered here is closed."""
+    if not reachable_by_server(directory.parent):
+        raise LocalDatabaseFailed(
+            f"run by root, the database server runs as `nobody`, who cannot reach {directory}: "
+            "choose a data directory outside of root's home"
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        hand_over(directory)
+    except OSError as error:
+        raise LocalDatabaseFailed(f"the data directory {directory} cannot be used: {error.strerror}") from None
+    return _lock(directory)
+
+
+def hand_over(path: Path) -> None:
+    path.chmod(0o700 if path.is_dir() else 0o600)
+    if user := server_user():
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _lock(directory: Path) -> IO[str]:
+    """The directory's lock. The server inherits it, so an orphan that is still shutting down holds it too."""
+    lock = (directory / "lock").open("a+")
+    deadline = time.monotonic() + ORPHAN_TIMEOUT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read()
+            if _is_alive(owner) or time.monotonic() > deadline:
+                lock.close()
+                raise LocalDatabaseFailed(
+                    f"the data directory {directory} is in use by process {owner or '(starting)'}: stop that first, "
+                    "or choose another directory"
+                ) from None
+            time.sleep(0.05)
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid:
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sweep(scratch: Path) -> None:
+    """Delete what killed processes left of their throw-away servers."""
+    for leftover in scratch.iterdir():
+        with (leftover / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(leftover)
