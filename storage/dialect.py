@@ -29,6 +29,12 @@ class TimescalePsycopg(PGDialect_psycopg):
 class TimescalePsycopgAsync(PGDialectAsync_psycopg):
     supports_statement_cache = True
 
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        # A server that went away has closed the socket, which shows without asking: a question and its answer would
+        # cost as much as a small transaction. Raises when the connection is gone.
+        dbapi_connection.driver_connection.pgconn.consume_input()
+        return True
+
     @classmethod
     def get_async_dialect_cls(cls, _url: URL) -> type[Dialect]:
         return cls

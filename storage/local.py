@@ -31,6 +31,7 @@ class LocalDatabase:
 
     def __init__(self, directory: Path | None, *, edition: Edition | None = None, cache: Path) -> None:
         self.description = "not started"
+        self.url = ""
         self._durable = directory is not None
         self._directory = directory
         self._edition: Edition | None = edition
@@ -84,7 +85,8 @@ class LocalDatabase:
         address = f"{postmaster.SUPERUSER}:{password_file.read_text()}@127.0.0.1:{port}"
         _prepare_database(f"postgresql://{address}")
         self.description = server.description
-        return f"{DRIVER}://{address}/{NAME}"
+        self.url = f"{DRIVER}://{address}/{NAME}"
+        return self.url
 
     def _take_directory(self, cache: Path) -> Path:
         """Our directory, made and locked."""
