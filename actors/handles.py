@@ -11,7 +11,7 @@ from typing import Any, NewType
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import ActorUnavailableError, RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, TraderEnded
 from trading.events import Assignment, Checkpoint, Event, Snapshot
@@ -42,11 +42,19 @@ def ledger_name() -> ActorName:
 HOST_PREFIX = "host:"
 
 
-class ActorGone(Exception):
+class CallError(Exception):
+    """Base of what a call to an actor may raise."""
+
+
+class ActorGone(CallError):
     """The actor is dead or out of reach. Whether it had carried out the call is not known."""
 
 
-class NameTaken(Exception):
+class CallFailed(CallError):
+    """The actor lives, and raised an error that was not meant for the caller. Its own log has the traceback."""
+
+
+class NameTaken(CallError):
     """An actor of that name exists already."""
 
 
@@ -61,6 +69,8 @@ class Handle:
             return await getattr(self._actor, method).remote(*args)
         except (RayActorError, ActorUnavailableError) as error:
             raise ActorGone(str(error).splitlines()[0]) from error
+        except RayTaskError as error:
+            raise CallFailed(f"{method}: {error.cause!r}") from error
 
     async def pid(self) -> int:
         pid: int = await self._call("pid")
@@ -188,8 +198,8 @@ def _actor(name: str) -> ActorHandle | None:
 
 
 async def _find(name: str) -> ActorHandle:
-    while (actor := _actor(name)) is None:
-        await asyncio.sleep(FIND_INTERVAL_S)
+    while (actor := _actor(name)) is None:  # noqa: ASYNC110
+        await asyncio.sleep(FIND_INTERVAL_S)  # Ray tells nobody when a name appears
     return actor
 
 

@@ -1,0 +1,209 @@
+"""The trader host: the Ray actor that holds one trader, or many, and the lines that they share."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from actors.config import FleetConfig
+from actors.handles import process
+from actors.lines import GatewayLine, LedgerLine, TickLine
+from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded
+from actors.trader import Fenced, Trader
+from trading.events import Assignment, CancelOrders, Checkpoint, Event, QuoteChanged, Record, Snapshot, SubmitOrders
+from trading.ids import AccountId, Symbol, VenueName
+from trading.market import Quote
+from trading.orders import Outcome
+from trading.strategies import needs
+
+log = structlog.get_logger()
+
+
+class TraderHost:
+    """Holds traders. A trader that fails ends alone, and the supervisor hears of it; the host goes on.
+
+    Imports neither ccxt nor SQLAlchemy and sees no secret: keys and connections live in the gateway.
+    """
+
+    def __init__(
+        self, name: str, config: FleetConfig, assignments: Sequence[tuple[Assignment, str]], shared: bool
+    ) -> None:
+        self._name = name
+        self._shared = shared
+        self._initial = assignments
+        self._seats: dict[AccountId, Seat] = {}
+        self._lines: dict[VenueName, tuple[GatewayLine, TickLine]] = {}
+        self._readers: dict[tuple[VenueName, Symbol], tuple[Trader, ...]] = {}
+        self._ledger = LedgerLine(name, config.heartbeat_s)
+        self._ended: asyncio.Queue[TraderEnded] = asyncio.Queue()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def watch(self) -> Sequence[TraderEnded]:
+        """Waits for traders that end by themselves. The first call sets the host going.
+
+        Raises when one of the host's own lines failed: better a dead host, which is replaced, than a half-deaf one.
+        """
+        if not self._background:
+            self._run(self._ledger.write())
+            self._run(self._ledger.beat(self._beats, self._lost))
+            initial, self._initial = self._initial, ()
+            await self.assign(initial)
+        waiting = asyncio.create_task(self._ended.get())
+        done, _ = await asyncio.wait({waiting, *self._background}, return_when=asyncio.FIRST_COMPLETED)
+        for line in done - {waiting}:
+            line.result()
+        ended = [await waiting]
+        while not self._ended.empty():
+            ended.append(self._ended.get_nowait())
+        return ended
+
+    async def pid(self) -> int:
+        return process()[0]
+
+    async def report(self) -> HostReport:
+        pid, node = process()
+        return HostReport(
+            host=self._name,
+            pid=pid,
+            node=node,
+            shared=self._shared,
+            accounts=tuple(seat.assignment for seat in self._seats.values()),
+            revisions={account: seat.revision for account, seat in self._seats.items()}
+            | {assignment.account: revision for assignment, revision in self._initial},
+        )
+
+    async def assign(self, assignments: Sequence[tuple[Assignment, str]]) -> None:
+        for assignment, revision in assignments:
+            gateway, _ = self._line(assignment.venue)
+            seat = Seat(assignment, revision, gateway, self._ledger)
+            self._seats[assignment.account] = seat
+            seat.running = asyncio.create_task(self._sit(seat))
+        self._rewire()
+
+    async def withdraw(self, accounts: Sequence[AccountId]) -> None:
+        """Returns when those traders have ended, what they had to remember is written, and the gateway forgot the key."""
+        leaving = [self._seats.pop(account) for account in accounts if account in self._seats]
+        self._rewire()
+        for seat in leaving:
+            if seat.running is not None:
+                seat.running.cancel()
+        await asyncio.gather(*(seat.running for seat in leaving if seat.running), return_exceptions=True)
+        await self._ledger.flush()
+        for seat in leaving:
+            await seat.gateway.close(seat.assignment.account)
+
+    def hear(self, account: AccountId, event: Event) -> None:
+        seat = self._seats.get(account)
+        if seat is not None:
+            seat.trader.inbox.put(event)
+
+    def see(self, venue: VenueName, quote: Quote) -> None:
+        for trader in self._readers.get((venue, quote.symbol), ()):
+            trader.inbox.put(QuoteChanged(quote))
+
+    def gateway_replaced(self, venue: VenueName) -> None:
+        for seat in self._seats.values():
+            if seat.assignment.venue == venue:
+                seat.trader.resync()
+
+    async def _sit(self, seat: "Seat") -> None:
+        """Run one trader to its end, and say how it ended."""
+        account = seat.assignment.account
+        try:
+            await seat.trader.run()
+        except* Fenced as fenced:
+            self._ended.put_nowait(TraderEnded(account=account, fenced=True, reason=str(fenced.exceptions[0])))
+        except* Exception as failed:
+            reason = repr(failed.exceptions[0])
+            log.exception("trader failed", account=account, reason=reason)
+            self._ended.put_nowait(TraderEnded(account=account, fenced=False, reason=reason))
+        if self._seats.get(account) is seat:
+            del self._seats[account]
+            self._rewire()
+
+    def _lost(self, accounts: frozenset[AccountId]) -> None:
+        """The lease of these is somebody else's: their traders end. The gateway would refuse them anyway."""
+        for account in accounts:
+            seat = self._seats.pop(account, None)
+            if seat is not None and seat.running is not None:
+                seat.running.cancel()
+                self._ended.put_nowait(TraderEnded(account=account, fenced=True, reason="the lease was lost"))
+        if accounts:
+            self._rewire()
+
+    def _beats(self) -> tuple[Heartbeat, ...]:
+        return tuple(seat.beat() for seat in self._seats.values())
+
+    def _line(self, venue: VenueName) -> tuple[GatewayLine, TickLine]:
+        if venue not in self._lines:
+            line = self._lines[venue] = (GatewayLine(self._name, venue, self), TickLine(venue, self))
+            self._run(line[0].listen())
+            self._run(line[1].listen())
+        return self._lines[venue]
+
+    def _rewire(self) -> None:
+        """Work out anew which trader reads which symbol, and tell the tick streams."""
+        readers: dict[tuple[VenueName, Symbol], tuple[Trader, ...]] = {}
+        for seat in self._seats.values():
+            for symbol in seat.symbols:
+                key = (seat.assignment.venue, symbol)
+                readers[key] = (*readers.get(key, ()), seat.trader)
+        self._readers = readers
+        for venue, (_, ticks) in self._lines.items():
+            ticks.want(symbol for reading, symbol in readers if reading == venue)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        self._background.add(asyncio.create_task(work))
+
+
+class Seat:
+    """A trader's place in a host, and its way out of it."""
+
+    def __init__(self, assignment: Assignment, revision: str, gateway: GatewayLine, ledger: LedgerLine) -> None:
+        self.assignment = assignment
+        self.revision = revision
+        self.gateway = gateway
+        self.symbols = frozenset(needs(assignment.strategy, assignment.params).symbols)
+        self.trader = Trader(assignment, self, lambda: datetime.now(UTC))
+        self.running: asyncio.Task[None] | None = None
+        self._ledger = ledger
+        self._opened = False
+        self._lines = itertools.count(1)
+
+    async def open(self, assignment: Assignment) -> Snapshot:
+        snapshot = await self.gateway.open(assignment)
+        self._opened = True
+        return snapshot
+
+    async def submit(self, assignment: Assignment, submission: SubmitOrders) -> tuple[Outcome, ...]:
+        return await self.gateway.submit(assignment, submission)
+
+    async def cancel(self, assignment: Assignment, cancellation: CancelOrders) -> None:
+        await self.gateway.cancel(assignment, cancellation)
+
+    def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None:
+        self._ledger.save(
+            Saved(account=assignment.account, epoch=assignment.epoch, run=assignment.run, checkpoint=checkpoint)
+        )
+
+    def record(self, assignment: Assignment, record: Record) -> None:
+        # Epoch and line number name the row for ever: written twice, it is there once.
+        self._ledger.decide(
+            Decided(
+                id=f"{assignment.epoch}-{next(self._lines)}",
+                account=assignment.account,
+                user=assignment.user,
+                run=assignment.run,
+                record=record,
+            )
+        )
+
+    def beat(self) -> Heartbeat:
+        return Heartbeat(
+            account=self.assignment.account,
+            user=self.assignment.user,
+            epoch=self.assignment.epoch,
+            state="running" if self._opened else "recovering",
+        )
