@@ -35,8 +35,11 @@ class TraderEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A trader stopped by itself; its host goes on."""
 
     account: AccountId
-    fenced: bool
     reason: str
+    fenced: bool = False
+    """Somebody else holds its lease: not a failure of its own."""
+    quarantine: bool = False
+    """It asked to be left alone until a person has looked at it."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):

@@ -170,8 +170,7 @@ class Supervisor:
                 self._hosts[host].leaving = True
                 self._spawn(self._stop_host(host))
             case Quarantine():
-                log.error("account quarantined", account=action.account, reason=action.reason)
-                await self._show([action.account], "quarantined", action.reason, desired)
+                await self._quarantine(action.account, action.reason)
 
     def _start_service(self, name: ActorName) -> None:
         kind, _, venue = name.partition(":")
@@ -224,7 +223,8 @@ class Supervisor:
                 if not assignments:
                     del self._hosts[name]
                     return
-                await self._show(entry.accounts, "starting", "", desired)
+                async with self._database.transaction() as tx:
+                    await runtime.set_state(tx, tuple(entry.accounts), "starting", "")
                 shared = action.isolation is Isolation.SHARED
                 actor = handles.start(TraderHost, name, self._config, assignments, shared)
                 self._watch_host(name, HostHandle(actor, name))
@@ -308,7 +308,10 @@ class Supervisor:
         if entry.accounts.pop(ended.account, None) is None:
             return
         log.warning("trader ended", account=ended.account, reason=ended.reason)
-        if ended.fenced:
+        if ended.quarantine:
+            await self._quarantine(ended.account, ended.reason)
+            self._wake.set()
+        elif ended.fenced:
             self._wake.set()
         else:
             await self._bury([ended.account], ended.reason)
@@ -373,21 +376,17 @@ class Supervisor:
             self._watch_host(host.name, host)
             log.info("host adopted", host=host.name, accounts=len(report.revisions))
 
-    async def _show(
-        self,
-        accounts: "Mapping[AccountId, str] | list[AccountId]",
-        state: str,
-        reason: str,
-        desired: Mapping[AccountId, DesiredAccount],
-    ) -> None:
+    async def _quarantine(self, account: AccountId, reason: str) -> None:
+        """Kept in the database, so that a successor of this supervisor leaves the account alone too."""
+        log.error("account quarantined", account=account, reason=reason)
+        self._account_failures.pop(account, None)
         async with self._database.transaction() as tx:
-            for account in accounts:
-                await runtime.set_state(tx, account, desired[account].user, state, reason)
+            await runtime.set_state(tx, [account], "quarantined", reason)
 
     async def _show_stopped(self, accounts: tuple[AccountId, ...]) -> None:
         try:
             async with self._database.transaction() as tx:
-                await runtime.set_stopped(tx, accounts)
+                await runtime.set_state(tx, accounts, "stopped", "")
         except SQLAlchemyError as error:
             log.warning("stop not shown", error=type(error).__name__)
 

@@ -8,14 +8,20 @@ from typing import Protocol
 from actors.inbox import Inbox
 from trading.decide import TraderState, begin, decide
 from trading.events import (
+    Answer,
+    Answered,
+    Ask,
     Assignment,
     CancelOrders,
     Checkpoint,
     Decision,
     OutcomesArrived,
+    Quarantine,
+    Question,
     Record,
     RequestResync,
     Resynced,
+    RunClosed,
     SaveCheckpoint,
     Snapshot,
     SubmitOrders,
@@ -30,6 +36,10 @@ class Fenced(Exception):
     """Somebody else holds this account's lease now. The trader ends; nothing that it decides may leave any more."""
 
 
+class Quarantined(Exception):
+    """The trader has stopped for good: a person must look at it before it trades again."""
+
+
 class Desk(Protocol):
     """A trader's way out of its process: the gateway for orders, the ledger for what is to be remembered."""
 
@@ -42,8 +52,13 @@ class Desk(Protocol):
     async def cancel(self, assignment: Assignment, cancellation: CancelOrders) -> None:
         """Ask for cancellations. What becomes of them arrives as news."""
 
+    async def ask(self, assignment: Assignment, question: Question) -> Answer:
+        """What the world outside says. Never an error: no answer in time is an answer that says so."""
+
     def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None: ...
     def record(self, assignment: Assignment, record: Record) -> None: ...
+    def run_closed(self, assignment: Assignment, reason: str) -> None:
+        """The run has ended as was asked: nothing of it works at the venue any more."""
 
 
 class Trader:
@@ -89,6 +104,13 @@ class Trader:
                 self._desk.record(self.assignment, decision)
             case RequestResync():
                 self.resync()
+            case Ask(questions):
+                for question in questions:
+                    self._spawn(self._ask(question))
+            case RunClosed(reason):
+                self._desk.run_closed(self.assignment, reason)
+            case Quarantine(reason):
+                raise Quarantined(reason)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         assert self._performing is not None, "a trader performs only while it runs"
@@ -96,6 +118,9 @@ class Trader:
 
     async def _submit(self, submission: SubmitOrders) -> None:
         self.inbox.put(OutcomesArrived(await self._desk.submit(self.assignment, submission)))
+
+    async def _ask(self, question: Question) -> None:
+        self.inbox.put(Answered(await self._desk.ask(self.assignment, question)))
 
     async def _resync(self) -> None:
         snapshot = await self._desk.open(self.assignment)

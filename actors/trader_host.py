@@ -11,12 +11,22 @@ from actors.config import FleetConfig
 from actors.handles import process
 from actors.lines import GatewayLine, LedgerLine, TickLine
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded
-from actors.trader import Fenced, Trader
-from trading.events import Assignment, CancelOrders, Checkpoint, Event, QuoteChanged, Record, Snapshot, SubmitOrders
+from actors.trader import Fenced, Quarantined, Trader
+from trading.events import (
+    Answer,
+    Assignment,
+    CancelOrders,
+    Checkpoint,
+    Event,
+    Question,
+    QuoteChanged,
+    Record,
+    Snapshot,
+    SubmitOrders,
+)
 from trading.ids import AccountId, Symbol, VenueName
 from trading.market import Quote
 from trading.orders import Outcome
-from trading.strategies import needs
 
 log = structlog.get_logger()
 
@@ -115,10 +125,13 @@ class TraderHost:
             await seat.trader.run()
         except* Fenced as fenced:
             self._ended.put_nowait(TraderEnded(account=account, fenced=True, reason=str(fenced.exceptions[0])))
+        except* Quarantined as quarantined:
+            reason = str(quarantined.exceptions[0])
+            self._ended.put_nowait(TraderEnded(account=account, quarantine=True, reason=reason))
         except* Exception as failed:
             reason = repr(failed.exceptions[0])
             log.exception("trader failed", account=account, reason=reason)
-            self._ended.put_nowait(TraderEnded(account=account, fenced=False, reason=reason))
+            self._ended.put_nowait(TraderEnded(account=account, reason=reason))
         if self._seats.get(account) is seat:
             del self._seats[account]
             self._rewire()
@@ -165,8 +178,8 @@ class Seat:
         self.assignment = assignment
         self.revision = revision
         self.gateway = gateway
-        self.symbols = frozenset(needs(assignment.strategy, assignment.params).symbols)
         self.trader = Trader(assignment, self, lambda: datetime.now(UTC))
+        self.symbols = frozenset(self.trader.state.needs.symbols)
         self.running: asyncio.Task[None] | None = None
         self._ledger = ledger
         self._opened = False
@@ -182,6 +195,12 @@ class Seat:
 
     async def cancel(self, assignment: Assignment, cancellation: CancelOrders) -> None:
         await self.gateway.cancel(assignment, cancellation)
+
+    async def ask(self, assignment: Assignment, question: Question) -> Answer:
+        return Answer(question=question.id, error=f"nobody here answers questions of kind {question.kind!r}")
+
+    def run_closed(self, assignment: Assignment, reason: str) -> None:
+        log.info("run closed", account=assignment.account, reason=reason)
 
     def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None:
         self._ledger.save(
