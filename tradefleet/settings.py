@@ -94,8 +94,8 @@ class Settings(BaseSettings):
         'a JSON list: `[{"name": "paper", "ccxt_id": "binance", "rest_url": "http://…", "stream_url": "ws://…"}]`',
         default_is="the paper exchange, as `paper`",
     )
-    registration: Literal["open", "invite", "closed"] = _of(
-        "invite", "Who may register over the API.", "`open`, `invite` or `closed`"
+    registration: Literal["open", "closed"] = _of(
+        "closed", "Whether anybody may register over the API, or an operator makes users.", "`open` or `closed`"
     )
     lease_ttl_s: Annotated[float, Field(ge=2, le=300)] = _of(
         10, "Seconds without a sign of life after which a trader loses its account to another.", "2 to 300"

@@ -15,6 +15,7 @@ from security.envelope import KeyRing
 from security.errors import MalformedKeyRing
 from storage.binaries import reachable_by_server
 
+BACKENDS = ("postgresql", "postgres", "timescaledb")
 DATA_OF_ROOT = Path("/var/lib/tradefleet")
 
 
@@ -37,7 +38,8 @@ def _read_venues(given: Any) -> Any:
 def _check_database_url(url: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(url.get_secret_value())
-        complete = parts.scheme == "postgresql" and parts.hostname and parts.port != 0 and len(parts.path) > 1
+        backend = parts.scheme.partition("+")[0]  # what follows a plus is a driver, and ours is used anyway
+        complete = backend in BACKENDS and parts.hostname and parts.port != 0 and len(parts.path) > 1
     except ValueError:
         complete = False
     if not complete:

@@ -1,0 +1,5 @@
+"""`python -m tradefleet` is the command `tradefleet`."""
+
+from tradefleet.cli import main
+
+main()
