@@ -69,9 +69,6 @@ class StreamOpened(msgspec.Struct, frozen=True):
 UserEvent = StreamOpened | VenueOrder | Fill | Mapping[Asset, Balance]
 """What a user stream brings, in the order received. Balances may be partial: only the assets that changed."""
 
-RECEIVE_WINDOW_MS = 5_000
-"""How long the venue honours a signed request after the time that it was signed with; then the request is dead."""
-
 
 class Account(Protocol):
     """One account at one venue. Raises only `exchanges.errors`; whether the outcome is known is in their type."""

@@ -1,0 +1,161 @@
+"""ccxt's class for one exchange, made exact, cheap to copy, and honest about what it does not know.
+
+Everything here overrides ccxt at a seam of its own: how JSON is read, how a request leaves, how an answer is judged,
+how a stream's messages arrive. What an exchange's endpoints are called stays ccxt's business.
+"""
+
+import copy
+import json
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, Protocol, Self
+
+from exchanges import verdicts
+from exchanges.errors import StreamLost, VenueError
+from exchanges.feed import Feed
+from exchanges.loading import load_exchange
+
+SIGNED_AT_MS: ContextVar[int | None] = ContextVar("SIGNED_AT_MS", default=None)
+"""The venue time to sign with in this task, in place of now."""
+
+PING_INTERVAL_MS = 10_000
+"""After two of these without a pong a stream is lost."""
+
+
+class Line(Protocol):
+    """What all clients of one venue in this process share."""
+
+    clock_offset_ms: int
+
+    async def admit(self, cost: float) -> None:
+        """Wait until a request of that cost may leave."""
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """The venue answered with these headers."""
+
+
+class _Seams:
+    """Goes before the exchange's own class, so that `super()` is ccxt."""
+
+    number = str  # not float: the text of an amount passes through ccxt as it came
+    enableRateLimit = True  # noqa: N815 -- and the limit is ours, see `throttle`
+    enableLastHttpResponse = False  # noqa: N815
+    enableLastResponseHeaders = False  # noqa: N815
+    timeout_on_exit = 0
+    line: Line
+    feed: Feed[Any] | None = None
+
+    def copy_with(self, **own: Any) -> Self:
+        """Another client with these attributes: a key, a line, a feed.
+
+        A constructor would copy ccxt's whole description of the exchange again, a quarter of a megabyte. Shared with
+        this one are the session, the markets and everything else that nobody writes to.
+        """
+        client = type(self).__new__(type(self))
+        vars(client).update(vars(self))
+        vars(client).update(
+            options=copy.deepcopy(vars(self)["options"]), clients={}, balance={}, bidsasks={}, feed=None
+        )
+        vars(client).update(own)
+        return client
+
+    # Exactness -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def on_json_response(text: str) -> Any:
+        return json.loads(text, parse_float=str)
+
+    def amount_to_precision(self, _symbol: str, amount: str) -> str:
+        # An approved order is fitted to the market already. ccxt's rounding would go through float, and it sets the
+        # rounding mode of the whole thread's decimal context.
+        return amount
+
+    def price_to_precision(self, _symbol: str, price: str) -> str:
+        return price
+
+    # How a request leaves, and what its answer means -----------------------------------------------------------------
+
+    def nonce(self) -> int:
+        signed_at = SIGNED_AT_MS.get()
+        if signed_at is not None:
+            return signed_at
+        now: int = self.milliseconds()  # type: ignore[attr-defined]
+        return now + self.line.clock_offset_ms
+
+    async def throttle(self, cost: float | None = None) -> None:
+        await self.line.admit(1.0 if cost is None else cost)
+
+    async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        try:
+            return await super().fetch(url, method, headers, body)  # type: ignore[misc]
+        except VenueError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- judged, and raised again
+            verdict = verdicts.on_exception(error)
+        # Raised outside of the handler: ccxt's exception, which quotes the signed address, is not its context.
+        raise verdict
+
+    def handle_errors(  # noqa: PLR0917
+        self,
+        status: int,
+        reason: str,
+        url: str,
+        method: str,
+        headers: Mapping[str, str],
+        text: str,
+        answer: Any,
+        request_headers: Any,
+        request_body: Any,
+    ) -> None:
+        self.line.heard(headers)
+        verdict = verdicts.on_answer(status, headers, answer, text)
+        if verdict is not None:
+            raise verdict
+        super().handle_errors(  # type: ignore[misc]
+            status, reason, url, method, headers, text, answer, request_headers, request_body
+        )
+        verdict = verdicts.on_status(status, answer, text)
+        if verdict is not None:
+            raise verdict
+
+    # Streams ---------------------------------------------------------------------------------------------------------
+
+    def ws_dial_delay(self, _url: str) -> int:
+        return 0  # whoever reads the stream decides when to try again
+
+    def handle_message(self, client: Any, message: Any) -> None:
+        event = message.get("event") or message if isinstance(message, dict) else {}
+        match event.get("e") if isinstance(event, dict) else None:
+            case "balanceUpdate":
+                # A difference, which ccxt would add to a balance that may hold it already. Binance sends the new
+                # balance itself too, as outboundAccountPosition.
+                return
+            case "eventStreamTerminated":
+                self._lose("the venue ended the stream")
+                return
+        try:
+            super().handle_message(client, message)  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 -- told to the reader; ccxt's own loop would just go silent
+            self._lose(f"a message of the stream could not be read: {error!r}")
+        if self.feed is not None and not (isinstance(message, dict) and message.get("error")):
+            self.feed.open()
+
+    def on_error(self, client: Any, error: Any) -> None:
+        super().on_error(client, error)  # type: ignore[misc]
+        self._lose(f"the stream failed ({type(error).__name__})")
+
+    def on_close(self, client: Any, error: Any) -> None:
+        super().on_close(client, error)  # type: ignore[misc]
+        self._lose("the venue closed the stream")
+
+    def _lose(self, reason: str) -> None:
+        # ccxt tells only those who wait at this very moment, and then connects anew without a word.
+        if self.feed is not None:
+            self.feed.fail(StreamLost(reason))
+
+
+@cache
+def client_class(ccxt_id: str) -> type[Any]:
+    exchange = load_exchange(ccxt_id)
+    return type(f"Client_{ccxt_id}", (_Seams, exchange), {})
