@@ -15,7 +15,7 @@ import msgspec
 from trading.fills import Fill
 from trading.ids import AccountId, Asset, ClientOrderId, Epoch, RunId, Symbol, UserId, VenueName
 from trading.instruments import Instrument
-from trading.market import Quote
+from trading.market import Quote, Reading
 from trading.orders import ApprovedOrder, Order, Outcome
 
 
@@ -38,6 +38,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any]
     epoch: Epoch
     time_zone: str = "UTC"
+    limits: Mapping[str, Any] = {}
+    """Of the risk manager (see `trading.limits.Limits`); what is not named has its default."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     checkpoint: Checkpoint | None
     orders: tuple[Order, ...]
-    """Of this run: every order that is not settled, and all attempts of the newest cycle of every slot."""
+    """Of this run: every order that is not settled, all attempts of the newest cycle of every slot, and the order of
+    every fill below."""
     fills: tuple[Fill, ...]
     """Of this run, newer than the checkpoint, in the order of their news."""
     balances: Mapping[Asset, tuple[Decimal, Decimal]]
@@ -99,11 +102,77 @@ class ControlChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     symbols: Mapping[Symbol, Control] = {}
 
 
+class ReadingChanged(msgspec.Struct, frozen=True, tag=True):
+    """A candle closed on a feed that the strategy asked for."""
+
+    reading: Reading
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person or a web hook asks of the strategy itself, for instance `panic_sell` or `long`.
+
+    Heard once, whatever the number of deliveries: the strategy sees it until `expires_at` and remembers its id.
+    """
+
+    id: str
+    name: str
+    symbol: Symbol | None = None
+    detail: Mapping[str, Any] = {}
+    at: datetime
+    expires_at: datetime
+
+
+class CommandReceived(msgspec.Struct, frozen=True, tag=True):
+    command: Command
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a `Question`. With an `error`, or no body, it means no."""
+
+    question: str
+    body: Mapping[str, Any] | None = None
+    error: str = ""
+
+
+class Answered(msgspec.Struct, frozen=True, tag=True):
+    answer: Answer
+
+
+class CloseMode(StrEnum):
+    """How a run ends. Each withdraws what rests at the venue first."""
+
+    CANCEL = "cancel"
+    """Keep what is held."""
+    MARKET = "market"
+    """Sell what the run holds at once."""
+    LIMIT = "limit"
+    """Offer what the run holds at the best ask, and follow it."""
+
+
+class CloseRequested(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The run is to end, and may not trade on. Cannot be taken back; a stronger mode replaces a weaker one."""
+
+    mode: CloseMode
+    reason: str
+
+
 class TimePassed(msgspec.Struct, frozen=True, tag=True):
     """A second or so has passed: what depends on time alone is looked at again."""
 
 
-Event = Resynced | QuoteChanged | OrderChanged | BalancesChanged | OutcomesArrived | ControlChanged | TimePassed
+Event = (
+    Resynced
+    | QuoteChanged
+    | OrderChanged
+    | BalancesChanged
+    | OutcomesArrived
+    | ControlChanged
+    | ReadingChanged
+    | CommandReceived
+    | Answered
+    | CloseRequested
+    | TimePassed
+)
 
 
 class SubmitOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,4 +206,31 @@ class RequestResync(msgspec.Struct, frozen=True):
     reason: str
 
 
-Decision = SubmitOrders | CancelOrders | SaveCheckpoint | Record | RequestResync
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that only the world outside knows, for instance whether a model confirms a signal."""
+
+    id: str
+    kind: str
+    symbol: Symbol | None = None
+    body: Mapping[str, Any] = {}
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Put these, and bring an `Answered` for each, with an error when there is none in time."""
+
+    questions: tuple[Question, ...]
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """This account must not trade again until a person has looked at it. Said once; nothing is sent after it."""
+
+    reason: str
+
+
+class RunClosed(msgspec.Struct, frozen=True):
+    """What `CloseRequested` asked for is done: nothing works at the venue, nothing is left that can be sold."""
+
+    reason: str
+
+
+Decision = SubmitOrders | CancelOrders | SaveCheckpoint | Record | RequestResync | Ask | Quarantine | RunClosed

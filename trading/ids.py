@@ -22,6 +22,14 @@ Epoch = NewType("Epoch", int)
 CLIENT_ORDER_ID_PREFIX = "tf"
 
 
+def base_of(symbol: Symbol) -> Asset:
+    return Asset(symbol.partition("/")[0])
+
+
+def quote_of(symbol: Symbol) -> Asset:
+    return Asset(symbol.partition("/")[2])
+
+
 def client_order_id(run: RunId, slot: Slot, cycle: int, attempt: int) -> ClientOrderId:
     """Name an order by what it is for, so that deciding twice names the same order twice.
 

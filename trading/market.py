@@ -1,5 +1,6 @@
 """What the market looks like to a trader: quotes and candles, each with its age."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -26,6 +27,13 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     def age(self, now: datetime) -> timedelta:
         return now - self.received_at
 
+    @property
+    def sound(self) -> bool:
+        """Whether these can be prices: finite, above zero, and not crossed."""
+        if not (self.bid.is_finite() and self.ask.is_finite() and self.last.is_finite()):
+            return False
+        return 0 < self.bid <= self.ask and self.last > 0
+
 
 class Candle(msgspec.Struct, frozen=True, kw_only=True):
     symbol: Symbol
@@ -36,3 +44,16 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True):
     low: Decimal
     close: Decimal
     volume: Decimal
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest closed candles of one feed, oldest first, and each indicator's value at each of them.
+
+    Indicator values are floats, the one place where they may be: they say when to act, never how much money moves.
+    """
+
+    symbol: Symbol
+    timeframe: str
+    candles: tuple[Candle, ...]
+    values: Mapping[str, tuple[float, ...]]
+    """By `Indicator.key`, with `.signal` or the like behind it where an indicator has several lines."""

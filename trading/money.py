@@ -2,10 +2,12 @@
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 
+from trading.errors import TradingError
+
 ZERO = Decimal(0)
 
 
-class InexactAmount(ValueError):
+class InexactAmount(TradingError, ValueError):
     """A value that cannot stand for money: a float, a NaN, an infinity, or no number at all."""
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from trading.errors import TradingError
 from trading.ids import ClientOrderId, RunId, Slot, Symbol, VenueOrderId
 from trading.money import ZERO
 
@@ -89,22 +90,30 @@ def _transitions() -> dict[tuple[OrderState, OrderEvent], OrderState]:
         table |= {(state, event): target for event, target in settled.items() if event is not e.REJECTED}
     # The user stream may deliver "opened" after the first fill.
     table[s.PARTIALLY_FILLED, e.OPENED] = s.PARTIALLY_FILLED
+    # The stream may tell of an order before its own request times out: the lost answer then says nothing new.
+    for state in (*WORKING, *TERMINAL):
+        table[state, e.OUTCOME_LOST] = state
     # Venues cancel or expire an order and then report a fill that had already happened; late news of a smaller
-    # thing never takes an order out of a terminal state.
+    # thing never takes an order out of a terminal state. A refusal of an order that the venue has worked on is no
+    # late news but a contradiction, and stays out of the table.
     for state in TERMINAL:
-        table |= {(state, event): state for event in settled}
-    for state in (s.CANCELLED, s.EXPIRED):
+        table |= {(state, event): state for event in settled if event is not e.REJECTED}
+    for state in (s.REJECTED, s.EXPIRED):
+        table[state, e.REJECTED] = state
+    for state in (s.CANCELLED, s.EXPIRED, s.REJECTED):
         table[state, e.FILLED] = s.FILLED
-    # "Never arrived" was a proof by time; should the order appear after all, the venue is right and we are not.
-    table[s.EXPIRED, e.OPENED] = s.OPEN
-    table[s.EXPIRED, e.PARTIALLY_FILLED] = s.PARTIALLY_FILLED
+    # "Never arrived" was a proof by time, and a refusal may have been read wrongly; should the order appear after
+    # all, the venue is right and we are not. What it trades counts, and what it should not trade is cancelled.
+    for state in (s.EXPIRED, s.REJECTED):
+        table[state, e.OPENED] = s.OPEN
+        table[state, e.PARTIALLY_FILLED] = s.PARTIALLY_FILLED
     return table
 
 
 TRANSITIONS: Mapping[tuple[OrderState, OrderEvent], OrderState] = MappingProxyType(_transitions())
 
 
-class IllegalTransition(Exception):
+class IllegalTransition(TradingError):
     """An event that cannot happen to an order in this state: a fault of ours, never something to ignore."""
 
     def __init__(self, state: OrderState, event: OrderEvent) -> None:

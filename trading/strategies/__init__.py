@@ -1,0 +1,43 @@
+"""One file per strategy, each pure (see `contract`), and the register of them all.
+
+Strategies of others are plug-ins that the operator installs: an entry point in group `tradefleet.strategies` that names
+a `Strategy`. Reading entry points is I/O, so whoever starts a process does that and passes them to `register`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from trading.params import ParamsRefused, parse
+from trading.strategies.contract import Strategy, UnknownStrategy
+from trading.strategies.naive import NAIVE
+
+ENTRY_POINT_GROUP = "tradefleet.strategies"
+BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE,)}
+
+
+def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:
+    """The built-in strategies and these. A plug-in cannot take a built-in name."""
+    return {strategy.name: strategy for strategy in plugins} | dict(BUILT_IN)
+
+
+def find_strategy(name: str, strategies: Mapping[str, Strategy] = BUILT_IN) -> Strategy:
+    try:
+        return strategies[name]
+    except KeyError:
+        raise UnknownStrategy(name, strategies) from None
+
+
+def parse_params(name: str, raw: Mapping[str, Any], strategies: Mapping[str, Strategy] = BUILT_IN) -> Any:
+    """A strategy's params from plain JSON types, or `ParamsRefused` with every field that is wrong."""
+    strategy = find_strategy(name, strategies)
+    params = parse(strategy.params, raw)
+    if problems := strategy.check(params):
+        raise ParamsRefused(*problems)
+    return params
+
+
+def params_schema(strategy: Strategy) -> dict[str, Any]:
+    """The JSON schema of a strategy's params, bounds included: API documentation and forms are made from it."""
+    return msgspec.json.schema(strategy.params)
