@@ -39,6 +39,8 @@ from trading.strategies import BUILT_IN, find_strategy, parse_params
 from trading.strategies.contract import Strategy
 from trading.think import close, record, stop, think
 
+__all__ = ["TraderState", "begin", "decide"]
+
 RESYNC_AGAIN = timedelta(seconds=10)
 """A snapshot that was asked for and did not come is asked for again."""
 _NEVER_WAS = (OrderState.REJECTED, OrderState.EXPIRED)

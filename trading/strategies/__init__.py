@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from trading.params import ParamsRefused, parse
-from trading.strategies.contract import Strategy, UnknownStrategy
+from trading.strategies.contract import Needs, Strategy, UnknownStrategy
 from trading.strategies.naive import NAIVE
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
@@ -36,6 +36,11 @@ def parse_params(name: str, raw: Mapping[str, Any], strategies: Mapping[str, Str
     if problems := strategy.check(params):
         raise ParamsRefused(*problems)
     return params
+
+
+def needs(name: str, raw: Mapping[str, Any], strategies: Mapping[str, Strategy] = BUILT_IN) -> Needs:
+    """What must be fed to a trader that runs this strategy with these params."""
+    return find_strategy(name, strategies).needs(parse_params(name, raw, strategies))
 
 
 def params_schema(strategy: Strategy) -> dict[str, Any]:
