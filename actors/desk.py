@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from actors.venue_clock import VenueClock
 from exchanges.errors import ClockSkewed, OrderNotFound, OutcomeKnown, OutcomeUnknown, VenueError
@@ -20,18 +19,19 @@ from exchanges.port import Account, Balance, UserEvent, VenueOrder
 from storage import orders as order_store
 from storage import runtime
 from storage.database import Database
+from storage.errors import DATABASE_ERRORS
 from storage.orders import Fenced, Forbidden, OrderNews
 from trading.events import Assignment, BalancesChanged, Checkpoint, Event, OrderChanged
 from trading.fills import Fill
 from trading.ids import Asset, ClientOrderId, Symbol
 from trading.orders import (
     TERMINAL,
+    WORKING,
     Accepted,
     ApprovedOrder,
     Order,
     OrderEvent,
     OrderState,
-    WORKING,
     Outcome,
     Refused,
     Unknown,
@@ -107,7 +107,7 @@ class AccountDesk:
             return _refuse_all(orders, "fenced", str(error))
         except Forbidden as error:
             return _refuse_all(orders, "control", str(error))
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             # The commit may have come through all the same, so the intents may exist. But they were not sent and never
             # will be: an intent that exists is only ever asked for.
             self._log.warning("intents not committed", error=type(error).__name__)
@@ -227,7 +227,7 @@ class AccountDesk:
             self._wake.clear()
             try:
                 await self.reconcile()
-            except (VenueError, SQLAlchemyError) as error:
+            except (VenueError, *DATABASE_ERRORS) as error:
                 self._log.warning("not reconciled", reason=str(error).splitlines()[0])
                 self._look_again()
 
@@ -246,7 +246,7 @@ class AccountDesk:
             try:
                 async with self._database.transaction() as tx:
                     changes = await order_store.record(tx, self.assignment.account, self.assignment.user, news)
-            except SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 self._log.warning("news not committed", error=type(error).__name__)
                 self._look_again()
                 return
@@ -275,7 +275,7 @@ class AccountDesk:
                     await runtime.set_balances(
                         tx, self.assignment.account, self.assignment.user, dict(self.balances), datetime.now(UTC)
                     )
-            except SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 self._log.warning("balances not shown", error=type(error).__name__)
                 self._balances_shown = False
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from actors.config import FleetConfig
 from actors.desk import AccountDesk
@@ -15,15 +14,18 @@ from actors.venue_clock import VenueClock
 from exchanges.errors import KeyRefused, VenueError
 from exchanges.port import ApiKey, PublicMarket
 from exchanges.venues import Venue, open_public
-from security.envelope import EnvelopeError, KeyRing
+from security.envelope import KeyRing
+from security.errors import SecurityError
 from storage import credentials, leases
 from storage import orders as order_store
+from storage.credentials import CredentialMissing
 from storage.database import Database, Role
+from storage.errors import DATABASE_ERRORS
 from storage.fleet import controls_for
 from trading.events import Assignment, Checkpoint, Event, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol
 from trading.orders import ApprovedOrder, Outcome, Refused
-from trading.strategies import needs
+from trading.strategies import find_strategy, parse_params
 
 DESK_PAUSE_S = 1.0
 
@@ -69,11 +71,11 @@ class Desks:
         async with self._opening.setdefault(assignment.account, asyncio.Lock()):
             try:
                 return await self._open(assignment, host)
-            except (EnvelopeError, KeyRefused) as error:
+            except (SecurityError, CredentialMissing, KeyRefused) as error:
                 return Denied(code="credentials", reason=str(error))
             except VenueError as error:
                 return Denied(code="venue", reason=str(error))
-            except SQLAlchemyError as error:
+            except DATABASE_ERRORS as error:
                 return Denied(code="database", reason=f"our database did not answer ({type(error).__name__})")
 
     async def _open(self, assignment: Assignment, host: str) -> Snapshot | Denied:
@@ -93,21 +95,22 @@ class Desks:
             self._running[assignment.account] = asyncio.create_task(self._keep(desk))
         else:
             desk.assignment = assignment
-            desk.symbols = frozenset(needs(assignment.strategy, assignment.params).symbols)
+            desk.symbols = _symbols_of(assignment)
             desk.deliver = deliver
         return await self._snapshot(desk)
 
     async def _make_desk(self, assignment: Assignment) -> AccountDesk:
         async with self._database.transaction() as tx:
             sealed = await credentials.read(tx, assignment.account)
-        secret = self._key_ring.open(sealed, user=assignment.user, account=assignment.account, venue=assignment.venue)
+        binding = Binding(user=assignment.user, account=assignment.account, venue=assignment.venue)
+        secret = self._key_ring.open(sealed, binding)
         account = await self._venue.account(msgspec.json.decode(secret, type=ApiKey))
         return AccountDesk(
             assignment=assignment,
             account=account,
             database=self._database,
             clock=self._clock,
-            symbols=frozenset(needs(assignment.strategy, assignment.params).symbols),
+            symbols=_symbols_of(assignment),
             deliver=lambda _: None,
         )
 
@@ -164,3 +167,8 @@ class Desks:
         async with self._database.transaction() as tx:
             held = await leases.renew(tx, [(assignment.account, assignment.epoch)], self._config.lease_ttl_s)
         return assignment.account in held
+
+
+def _symbols_of(assignment: Assignment) -> frozenset[Symbol]:
+    params = parse_params(assignment.strategy, assignment.params)
+    return frozenset(find_strategy(assignment.strategy).needs(params).symbols)

@@ -32,8 +32,8 @@ class Ledger:
                 await decisions.write_decisions(tx, batch.decisions)
             if batch.equity:
                 await equity.write_equity(tx, batch.equity)
-            for account, epoch, run, checkpoint in batch.checkpoints:
-                await save_checkpoint(tx, account, epoch, run, checkpoint)
+            for saved in batch.checkpoints:
+                await save_checkpoint(tx, saved.account, saved.epoch, saved.run, saved.checkpoint)
 
     async def beat(self, host: str, beats: Sequence[Heartbeat]) -> frozenset[AccountId]:
         async with self._database.transaction() as tx:

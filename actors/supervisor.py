@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from actors import handles
 from actors.config import FleetConfig
@@ -20,6 +19,7 @@ from actors.trader_host import TraderHost
 from storage import fleet as fleet_store
 from storage import leases, runtime
 from storage.database import Database, Role
+from storage.errors import DATABASE_ERRORS
 from storage.fleet import DesiredAccount
 from storage.notifications import listen
 from supervisor.fleet import (
@@ -67,6 +67,7 @@ class Supervisor:
         self._account_failures: dict[AccountId, Failures] = {}
         self._service_failures: dict[str, Failures] = {}
         self._confirmed_dead: set[AccountId] = set()
+        self._desired: Mapping[AccountId, DesiredAccount] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self._leading = False
@@ -81,12 +82,13 @@ class Supervisor:
                 self._wake.clear()
                 try:
                     await self._step()
-                except SQLAlchemyError as error:
+                except DATABASE_ERRORS as error:
                     log.warning("no plan without the database", error=type(error).__name__)
                 await self._pause()
             listening.cancel()
             for entry in self._hosts.values():
-                entry.watching.cancel()
+                if entry.watching is not None:
+                    entry.watching.cancel()
 
     async def pid(self) -> int:
         return handles.process()[0]
@@ -117,15 +119,15 @@ class Supervisor:
             await self._adopt()
             self._leading = True
         async with self._database.transaction() as tx:
-            desired = {row.account: row for row in await fleet_store.desired(tx)}
+            self._desired = {row.account: row for row in await fleet_store.desired(tx)}
             quarantined = await runtime.quarantined(tx)
         wanted = {
             account: WantedAccount(account=account, revision=row.revision, isolation=Isolation(row.isolation))
-            for account, row in desired.items()
+            for account, row in self._desired.items()
         }
         actions = plan(wanted, self._wanted_services(), self._observed(quarantined), _now(), self._limits)
         for action in actions:
-            await self._act(action, desired)
+            await self._act(action)
 
     def _wanted_services(self) -> frozenset[str]:
         venues = [
@@ -154,16 +156,16 @@ class Supervisor:
             service_failures=self._service_failures,
         )
 
-    async def _act(self, action: Action, desired: Mapping[AccountId, DesiredAccount]) -> None:
+    async def _act(self, action: Action) -> None:
         match action:
             case StartService(service):
                 self._start_service(ActorName(service))
             case StartHost():
-                self._start_host(action, desired)
+                self._start_host(action)
             case Assign():
                 entry = self._hosts[action.host]
                 entry.accounts |= {want.account: want.revision for want in action.accounts}
-                self._spawn(self._assign(entry, action.accounts, desired))
+                self._spawn(self._assign(entry, action.accounts))
             case Withdraw():
                 self._spawn(self._withdraw(action.host, action.accounts))
             case StopHost(host):
@@ -205,43 +207,42 @@ class Supervisor:
         self._service_failures[name] = add_failure(failures, _now(), reason, self._limits.restarts)
         self._wake.set()
 
-    def _start_host(self, action: StartHost, desired: Mapping[AccountId, DesiredAccount]) -> None:
+    def _start_host(self, action: StartHost) -> None:
         name = f"{handles.HOST_PREFIX}{secrets.token_hex(6)}"
         entry = HostEntry(
             isolation=action.isolation, accounts={want.account: want.revision for want in action.accounts}
         )
         self._hosts[name] = entry
-        self._spawn(self._bring_up(name, entry, action, desired))
+        self._spawn(self._bring_up(name, entry, action))
 
-    async def _bring_up(
-        self, name: str, entry: "HostEntry", action: StartHost, desired: Mapping[AccountId, DesiredAccount]
-    ) -> None:
+    async def _bring_up(self, name: str, entry: "HostEntry", action: StartHost) -> None:
         async with self._starting:
             try:
-                assignments = await self._assignments(name, action.accounts, desired)
+                assignments = await self._assignments(name, action.accounts)
                 entry.accounts = {assignment.account: revision for assignment, revision in assignments}
                 if not assignments:
                     del self._hosts[name]
                     return
                 async with self._database.transaction() as tx:
-                    await runtime.set_state(tx, tuple(entry.accounts), "starting", "")
+                    for assignment, _ in assignments:
+                        await runtime.set_state(tx, assignment.account, assignment.user, "starting", host=name)
                 shared = action.isolation is Isolation.SHARED
                 actor = handles.start(TraderHost, name, self._config, assignments, shared)
                 self._watch_host(name, HostHandle(actor, name))
                 await HostHandle(actor, name).pid()
-            except (SQLAlchemyError, CallError) as error:
+            except (*DATABASE_ERRORS, CallError) as error:
                 if entry.handle is None:
                     # Nothing was started. Somebody who watches a started host counts its failure.
                     log.warning("host not started", host=name, error=repr(error))
                     del self._hosts[name]
 
     async def _assignments(
-        self, holder: str, accounts: tuple[WantedAccount, ...], desired: Mapping[AccountId, DesiredAccount]
+        self, holder: str, accounts: tuple[WantedAccount, ...]
     ) -> tuple[tuple[Assignment, str], ...]:
         """Take each account's lease and open its run. An account whose lease is still somebody's is left out."""
         assignments: list[tuple[Assignment, str]] = []
         for want in accounts:
-            row = desired[want.account]
+            row = self._desired[want.account]
             async with self._database.transaction() as tx:
                 epoch = await leases.grant(
                     tx,
@@ -268,14 +269,12 @@ class Supervisor:
             assignments.append((assignment, want.revision))
         return tuple(assignments)
 
-    async def _assign(
-        self, entry: "HostEntry", accounts: tuple[WantedAccount, ...], desired: Mapping[AccountId, DesiredAccount]
-    ) -> None:
+    async def _assign(self, entry: "HostEntry", accounts: tuple[WantedAccount, ...]) -> None:
         assert entry.handle is not None
         try:
-            assignments = await self._assignments(entry.handle.name, accounts, desired)
+            assignments = await self._assignments(entry.handle.name, accounts)
             await entry.handle.assign(assignments)
-        except (SQLAlchemyError, CallError) as error:
+        except (*DATABASE_ERRORS, CallError) as error:
             log.warning("accounts not assigned", host=entry.handle.name, error=repr(error))
             assignments = ()
         given = {assignment.account for assignment, _ in assignments}
@@ -381,13 +380,13 @@ class Supervisor:
         log.error("account quarantined", account=account, reason=reason)
         self._account_failures.pop(account, None)
         async with self._database.transaction() as tx:
-            await runtime.set_state(tx, [account], "quarantined", reason)
+            await runtime.set_state(tx, account, self._desired[account].user, runtime.QUARANTINED, reason)
 
     async def _show_stopped(self, accounts: tuple[AccountId, ...]) -> None:
         try:
             async with self._database.transaction() as tx:
-                await runtime.set_state(tx, accounts, "stopped", "")
-        except SQLAlchemyError as error:
+                await runtime.set_stopped(tx, accounts)
+        except DATABASE_ERRORS as error:
             log.warning("stop not shown", error=type(error).__name__)
 
     async def _listen(self) -> None:

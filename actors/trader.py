@@ -52,7 +52,7 @@ class Desk(Protocol):
     async def cancel(self, assignment: Assignment, cancellation: CancelOrders) -> None:
         """Ask for cancellations. What becomes of them arrives as news."""
 
-    async def ask(self, assignment: Assignment, question: Question) -> Answer:
+    async def ask(self, assignment: Assignment, question: Question, /) -> Answer:
         """What the world outside says. Never an error: no answer in time is an answer that says so."""
 
     def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None: ...

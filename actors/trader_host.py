@@ -93,7 +93,7 @@ class TraderHost:
         self._rewire()
 
     async def withdraw(self, accounts: Sequence[AccountId]) -> None:
-        """Returns when those traders have ended, what they had to remember is written, and the gateway forgot the key."""
+        """Returns when those traders have ended, their memory is written and the gateway has forgotten their keys."""
         leaving = [self._seats.pop(account) for account in accounts if account in self._seats]
         self._rewire()
         for seat in leaving:
@@ -196,7 +196,7 @@ class Seat:
     async def cancel(self, assignment: Assignment, cancellation: CancelOrders) -> None:
         await self.gateway.cancel(assignment, cancellation)
 
-    async def ask(self, assignment: Assignment, question: Question) -> Answer:
+    async def ask(self, _assignment: Assignment, question: Question) -> Answer:
         return Answer(question=question.id, error=f"nobody here answers questions of kind {question.kind!r}")
 
     def run_closed(self, assignment: Assignment, reason: str) -> None:

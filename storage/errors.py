@@ -1,5 +1,7 @@
 """What can go wrong in storage. Messages say what to do next and hold no password."""
 
+from sqlalchemy.exc import SQLAlchemyError
+
 
 class StorageError(Exception):
     """Base of all."""
@@ -15,3 +17,7 @@ class DatabaseNotMigrated(StorageError):
 
 class LocalDatabaseFailed(StorageError):
     """The private database server could not be fetched, started or kept."""
+
+
+DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnreachable)
+"""What to catch where work goes on without the database: it did not answer, or it did not agree."""
