@@ -1,0 +1,174 @@
+"""The venue's JSON: how orders, trades and balances look to a client."""
+
+from typing import Any
+
+from paper.accounts import Account, AccountTrade
+from paper.fixed import text
+from paper.orders import OPEN, Order
+
+Json = dict[str, Any]
+
+NO_PREVENTION = "NONE"
+"""Self-trade prevention is not kept here: an account may trade with itself."""
+
+
+def order_result(order: Order) -> Json:
+    """The part that every answer about an order has in common."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": order.list_id,
+        "clientOrderId": order.client_id,
+        "price": text(order.price),
+        "origQty": text(order.quantity),
+        "executedQty": text(order.filled),
+        "origQuoteOrderQty": text(order.quote_quantity),
+        "cummulativeQuoteQty": text(order.quote_filled),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        **_conditions(order),
+        "selfTradePreventionMode": NO_PREVENTION,
+    }
+
+
+def _conditions(order: Order) -> Json:
+    conditions: Json = {}
+    if order.stop_price:
+        conditions["stopPrice"] = text(order.stop_price)
+    if order.trailing_delta:
+        conditions["trailingDelta"] = order.trailing_delta
+    if order.iceberg:
+        conditions["icebergQty"] = text(order.iceberg)
+    return conditions
+
+
+def order_placed(order: Order, detail: str, fills: list[AccountTrade]) -> Json:
+    """The answer to placing it, as brief or full as was asked for."""
+    if detail == "ACK":
+        return {
+            "symbol": order.symbol,
+            "orderId": order.id,
+            "orderListId": order.list_id,
+            "clientOrderId": order.client_id,
+            "transactTime": order.placed_at,
+        }
+    answer = order_result(order) | {"transactTime": order.placed_at, "workingTime": order.working_at or -1}
+    if detail == "FULL":
+        answer["fills"] = [
+            {
+                "price": text(fill.price),
+                "qty": text(fill.quantity),
+                "commission": text(fill.fee),
+                "commissionAsset": fill.fee_asset,
+                "tradeId": fill.id,
+            }
+            for fill in fills
+        ]
+    return answer
+
+
+def order_cancelled(order: Order) -> Json:
+    return order_result(order) | {
+        "origClientOrderId": order.client_id,
+        "clientOrderId": order.cancel_id,
+        "transactTime": order.updated_at,
+    }
+
+
+def order_status(order: Order) -> Json:
+    return order_result(order) | {
+        "stopPrice": text(order.stop_price),
+        "icebergQty": text(order.iceberg),
+        "time": order.placed_at,
+        "updateTime": order.updated_at,
+        "isWorking": order.working_at > 0,
+        "workingTime": order.working_at or -1,
+    }
+
+
+def account_trade(trade: AccountTrade) -> Json:
+    return {
+        "symbol": trade.symbol,
+        "id": trade.id,
+        "orderId": trade.order_id,
+        "orderListId": -1,
+        "price": text(trade.price),
+        "qty": text(trade.quantity),
+        "quoteQty": text(trade.quote),
+        "commission": text(trade.fee),
+        "commissionAsset": trade.fee_asset,
+        "time": trade.at,
+        "isBuyer": trade.buy,
+        "isMaker": trade.maker,
+        "isBestMatch": True,
+    }
+
+
+def balances(account: Account, *, omit_zero: bool = False) -> list[Json]:
+    return [
+        {"asset": asset, "free": text(balance.free), "locked": text(balance.locked)}
+        for asset, balance in sorted(account.balances.items())
+        if not omit_zero or balance.free or balance.locked
+    ]
+
+
+def execution_report(order: Order, kind: str, at: int, *, trade: AccountTrade | None = None) -> Json:
+    """What the user stream says of an order. `kind` is NEW, TRADE, CANCELED or EXPIRED."""
+    cancelled = kind == "CANCELED"
+    return {
+        "e": "executionReport",
+        "E": at,
+        "s": order.symbol,
+        "c": order.cancel_id if cancelled else order.client_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.time_in_force,
+        "q": text(order.quantity),
+        "p": text(order.price),
+        "P": text(order.stop_price),
+        "F": text(order.iceberg),
+        "g": order.list_id,
+        "C": order.client_id if cancelled else "",
+        "x": kind,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.id,
+        "l": text(trade.quantity if trade else 0),
+        "z": text(order.filled),
+        "L": text(trade.price if trade else 0),
+        "n": text(trade.fee) if trade else "0",
+        "N": trade.fee_asset if trade else None,
+        "T": at,
+        "t": trade.id if trade else -1,
+        "I": order.id * 2,
+        "w": order.status in OPEN and order.working_at > 0,
+        "m": trade.maker if trade else False,
+        "M": False,
+        "O": order.placed_at,
+        "Z": text(order.quote_filled),
+        "Y": text(trade.quote if trade else 0),
+        "Q": text(order.quote_quantity),
+        "W": order.working_at,
+        "V": NO_PREVENTION,
+        **({"d": order.trailing_delta} if order.trailing_delta else {}),
+    }
+
+
+def account_position(account: Account, assets: set[str], at: int) -> Json:
+    """What the user stream says of balances, after they changed."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": at,
+        "u": account.updated_at,
+        "B": [
+            {"a": asset, "f": text(account.balance(asset).free), "l": text(account.balance(asset).locked)}
+            for asset in sorted(assets)
+        ],
+    }
+
+
+def balance_update(asset: str, amount: int, at: int) -> Json:
+    """What the user stream says of a deposit or a withdrawal."""
+    return {"e": "balanceUpdate", "E": at, "a": asset, "d": text(amount), "T": at}

@@ -1,0 +1,109 @@
+"""A request as it arrived, over HTTP or over the WebSocket API, and the values read from it."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from paper import fixed
+from paper.accounts import Account
+from paper.errors import Refused, illegal, missing, too_precise
+from paper.facts import Key
+
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
+
+
+class Request:
+    """What a handler sees. Values are text until a handler asks for them as something else."""
+
+    def __init__(
+        self, *, params: Mapping[str, str], now: int, payload: str = "", api_key: str = "", address: str = ""
+    ) -> None:
+        self.params = params
+        self.now = now
+        self.payload = payload
+        """What the signature signs: everything but the signature itself, as it came over the wire."""
+        self.api_key = api_key
+        self.address = address
+        self.key: Key | None = None
+        self.trusted = False
+        """Whether its session has proved who it is, so that it need not be signed."""
+        self._account: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whose request it is; only where a signature was asked for."""
+        assert self._account is not None
+        return self._account
+
+    def authorize(self, key: Key, account: Account) -> None:
+        self.key = key
+        self._account = account
+
+    def text(self, name: str) -> str:
+        value = self.params.get(name)
+        if not value:
+            raise missing(name)
+        return value
+
+    def integer(self, name: str) -> int:
+        value = self.text(name)
+        if not _INTEGER.fullmatch(value):
+            raise illegal(name, "^[0-9]{1,20}$")
+        return int(value)
+
+    def optional_integer(self, name: str) -> int | None:
+        return self.integer(name) if self.params.get(name) else None
+
+    def limit(self, default: int, most: int) -> int:
+        value = self.optional_integer("limit")
+        if value is None:
+            return default
+        if value <= 0:
+            raise illegal("limit", "^[1-9][0-9]{0,19}$")
+        return min(value, most)
+
+    def amount(self, name: str) -> int:
+        """An amount or a price in units; 0 if it was not sent."""
+        value = self.params.get(name)
+        if not value:
+            return 0
+        try:
+            return fixed.units(value)
+        except fixed.TooPrecise:
+            raise too_precise(name) from None
+        except fixed.Malformed:
+            raise illegal(name, _NUMBER) from None
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.params.get(name)
+        if not value:
+            return default
+        if value.lower() not in {"true", "false"}:
+            raise illegal(name, "^(true|false)$")
+        return value.lower() == "true"
+
+
+def read_query(*parts: str) -> tuple[dict[str, str], str]:
+    """Parameters from a query string and a form body, and what of them was signed."""
+    params: dict[str, str] = {}
+    signed = []
+    for part in parts:
+        if not part:
+            continue
+        for name, value in parse_qsl(part, keep_blank_values=True):
+            if name in params:
+                raise Refused(-1101, "Too many parameters; expected no duplicates.")
+            params[name] = value
+        signed.append(_unsigned(part))
+    return params, "".join(signed)
+
+
+def _unsigned(part: str) -> str:
+    if part.startswith("signature="):
+        return part.partition("&")[2]
+    before, found, after = part.partition("&signature=")
+    if not found:
+        return part
+    _, more, rest = after.partition("&")
+    return before + more + rest

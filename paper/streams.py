@@ -1,0 +1,313 @@
+"""Market streams: who listens to what, and what they are sent after each change and each second."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from paper.candles import INTERVALS, Candle, closing
+from paper.connections import Connection
+from paper.errors import Refused
+from paper.fixed import text
+from paper.payloads import Json
+from paper.rest_market import full_ticker, mini_ticker
+from paper.tape import AggregateTrade, PublicTrade
+from paper.venue import Trading, Venue
+
+_BOOK_LEVELS = ("5", "10", "20")
+
+
+class Streams:
+    """Subscriptions by stream name. Names of markets or streams that do not exist are taken, and stay silent."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._raw: dict[str, set[Connection]] = {}
+        self._combined: dict[str, set[Connection]] = {}
+        self._tops: dict[str, tuple[int, int, int, int]] = {}
+        self._diffs: dict[str, _Diff] = {}
+        self._encode = msgspec.json.encode
+
+    def subscribe(self, connection: Connection, name: str, *, combined: bool) -> None:
+        side = self._combined if combined else self._raw
+        side.setdefault(name, set()).add(connection)
+        symbol, _, kind = name.partition("@")
+        trading = self._venue.markets.get(symbol.upper())
+        if trading is not None and kind in {"depth", "depth@100ms", "depth@1000ms"} and name not in self._diffs:
+            self._diffs[name] = _Diff(trading)
+
+    def unsubscribe(self, connection: Connection, name: str, *, combined: bool) -> None:
+        side = self._combined if combined else self._raw
+        listeners = side.get(name, set())
+        listeners.discard(connection)
+        if not listeners:
+            side.pop(name, None)
+        if name in self._diffs and not self._wanted(name):
+            self._diffs.pop(name).close()
+
+    def leave(self, connection: Connection, names: set[str], *, combined: bool) -> None:
+        for name in names:
+            self.unsubscribe(connection, name, combined=combined)
+
+    def connections(self) -> set[Connection]:
+        return {c for side in (self._raw, self._combined) for listeners in side.values() for c in listeners}
+
+    def publish(self) -> None:
+        """Send what has changed since the last time: trades and best prices."""
+        for symbol, trading in self._venue.markets.items():
+            fresh = trading.tape.fresh
+            trades = fresh.copy()
+            fresh.clear()
+            if not self._raw and not self._combined:
+                continue
+            prefix = symbol.lower()
+            if trades:
+                self._publish_trades(prefix, trading, trades)
+            self._publish_top(prefix, symbol, trading)
+
+    def publish_paced(self, now: int, pace_ms: int) -> None:
+        """Send what goes out by the clock: books every 100 ms or every second, candles and tickers every second."""
+        if not self._raw and not self._combined:
+            return
+        for symbol, trading in self._venue.markets.items():
+            self._publish_books(symbol, trading, now, pace_ms)
+            if pace_ms == 1000:
+                self._publish_second(symbol, trading, now)
+        if pace_ms == 1000:
+            for name, make in (("!miniTicker@arr", _mini), ("!ticker@arr", _full)):
+                if self._wanted(name):
+                    self._send(name, [make(trading, now) for trading in self._venue.markets.values()])
+
+    def _publish_trades(self, prefix: str, trading: Trading, trades: list[PublicTrade]) -> None:
+        symbol = trading.market.symbol
+        if self._wanted(f"{prefix}@trade"):
+            for trade in trades:
+                self._send(f"{prefix}@trade", _trade(symbol, trade))
+        if self._wanted(f"{prefix}@aggTrade"):
+            first = trades[0].id
+            for aggregate in reversed(_newest(trading, first)):
+                self._send(f"{prefix}@aggTrade", _aggregate(symbol, aggregate))
+
+    def _publish_top(self, prefix: str, symbol: str, trading: Trading) -> None:
+        name = f"{prefix}@bookTicker"
+        if not self._wanted(name):
+            return
+        book = trading.book
+        bid, ask = book.best_bid or 0, book.best_ask or 0
+        top = (bid, book.quantity_at(True, bid), ask, book.quantity_at(False, ask))
+        if self._tops.get(symbol) != top:
+            self._tops[symbol] = top
+            best = [text(value) for value in top]
+            self._send(
+                name, {"u": trading.update_id, "s": symbol, "b": best[0], "B": best[1], "a": best[2], "A": best[3]}
+            )
+
+    def _publish_books(self, symbol: str, trading: Trading, now: int, pace_ms: int) -> None:
+        prefix = symbol.lower()
+        suffixes = ("", "@1000ms") if pace_ms == 1000 else ("@100ms",)
+        for suffix in suffixes:
+            name = f"{prefix}@depth{suffix}"
+            diff = self._diffs.get(name)
+            if diff is not None and (message := diff.take(now)) is not None:
+                self._send(name, message)
+            for levels in _BOOK_LEVELS:
+                name = f"{prefix}@depth{levels}{suffix}"
+                if self._wanted(name):
+                    self._send(name, _partial(trading, int(levels)))
+
+    def _publish_second(self, symbol: str, trading: Trading, now: int) -> None:
+        prefix = symbol.lower()
+        makers: tuple[tuple[str, Callable[[Trading, int], Json]], ...] = (
+            ("miniTicker", _mini),
+            ("ticker", _full),
+            ("avgPrice", _average),
+        )
+        for kind, make in makers:
+            if self._wanted(f"{prefix}@{kind}"):
+                self._send(f"{prefix}@{kind}", make(trading, now))
+        for interval in INTERVALS:
+            name = f"{prefix}@kline_{interval}"
+            if self._wanted(name):
+                candles = trading.tape.candles(interval, None, None, 1)
+                if candles:
+                    self._send(name, _kline(symbol, interval, candles[-1], now))
+
+    def _wanted(self, name: str) -> bool:
+        return name in self._raw or name in self._combined
+
+    def _send(self, name: str, message: Any) -> None:
+        data = self._encode(message)
+        for connection in self._raw.get(name, ()):
+            connection.put(data)
+        combined = self._combined.get(name)
+        if combined:
+            wrapped = b'{"stream":' + self._encode(name) + b',"data":' + data + b"}"
+            for connection in combined:
+                connection.put(wrapped)
+
+
+class _Diff:
+    """The changes of one book, for one stream, since it was last sent."""
+
+    def __init__(self, trading: Trading) -> None:
+        self._trading = trading
+        self._last_id = trading.update_id
+        self._changed: set[tuple[bool, int]] = set()
+        trading.diffs.append(self._changed)
+
+    def take(self, now: int) -> Json | None:
+        last_id = self._trading.update_id
+        if not self._changed:
+            return None
+        first_id, self._last_id = self._last_id + 1, last_id
+        book = self._trading.book
+        sides: dict[bool, list[list[str]]] = {True: [], False: []}
+        for buy, price in sorted(self._changed):
+            sides[buy].append([text(price), text(book.quantity_at(buy, price))])
+        self._changed.clear()
+        return {
+            "e": "depthUpdate",
+            "E": now,
+            "s": self._trading.market.symbol,
+            "U": first_id,
+            "u": last_id,
+            "b": sides[True][::-1],
+            "a": sides[False],
+        }
+
+    def close(self) -> None:
+        self._trading.diffs = [diff for diff in self._trading.diffs if diff is not self._changed]
+
+
+def split_names(names: str) -> list[str]:
+    """Stream names from a path or query, `a/b/c`."""
+    return [name for name in names.split("/") if name]
+
+
+def check_names(names: Any) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refused(2, "Invalid request: params must be an array of strings")
+    return names
+
+
+def _newest(trading: Trading, first_id: int) -> list[AggregateTrade]:
+    newest = []
+    for aggregate in reversed(trading.tape.aggregates):
+        if aggregate.last_id < first_id:
+            break
+        newest.append(aggregate)
+    return newest
+
+
+def _trade(symbol: str, trade: PublicTrade) -> Json:
+    return {
+        "e": "trade",
+        "E": trade.at,
+        "s": symbol,
+        "t": trade.id,
+        "p": text(trade.price),
+        "q": text(trade.quantity),
+        "T": trade.at,
+        "m": trade.buyer_maker,
+        "M": True,
+    }
+
+
+def _aggregate(symbol: str, trade: AggregateTrade) -> Json:
+    return {
+        "e": "aggTrade",
+        "E": trade.at,
+        "s": symbol,
+        "a": trade.id,
+        "p": text(trade.price),
+        "q": text(trade.quantity),
+        "f": trade.first_id,
+        "l": trade.last_id,
+        "T": trade.at,
+        "m": trade.buyer_maker,
+        "M": True,
+    }
+
+
+def _partial(trading: Trading, levels: int) -> Json:
+    return {
+        "lastUpdateId": trading.update_id,
+        "bids": [[text(price), text(quantity)] for price, quantity in trading.book.depth(True, levels)],
+        "asks": [[text(price), text(quantity)] for price, quantity in trading.book.depth(False, levels)],
+    }
+
+
+def _mini(trading: Trading, now: int) -> Json:
+    day = mini_ticker(trading, now)
+    return {
+        "e": "24hrMiniTicker",
+        "E": now,
+        "s": day["symbol"],
+        "c": day["lastPrice"],
+        "o": day["openPrice"],
+        "h": day["highPrice"],
+        "l": day["lowPrice"],
+        "v": day["volume"],
+        "q": day["quoteVolume"],
+    }
+
+
+def _full(trading: Trading, now: int) -> Json:
+    day = full_ticker(trading, now)
+    return _mini(trading, now) | {
+        "e": "24hrTicker",
+        "p": day["priceChange"],
+        "P": day["priceChangePercent"],
+        "w": day["weightedAvgPrice"],
+        "x": day["prevClosePrice"],
+        "Q": day["lastQty"],
+        "b": day["bidPrice"],
+        "B": day["bidQty"],
+        "a": day["askPrice"],
+        "A": day["askQty"],
+        "O": day["openTime"],
+        "C": day["closeTime"],
+        "F": day["firstId"],
+        "L": day["lastId"],
+        "n": day["count"],
+    }
+
+
+def _average(trading: Trading, now: int) -> Json:
+    trades = trading.tape.trades
+    return {
+        "e": "avgPrice",
+        "E": now,
+        "s": trading.market.symbol,
+        "i": "5m",
+        "w": text(trading.tape.average_price()),
+        "T": trades[-1].at if trades else now,
+    }
+
+
+def _kline(symbol: str, interval: str, candle: Candle, now: int) -> Json:
+    closed_at = closing(interval, candle.opened_at)
+    return {
+        "e": "kline",
+        "E": now,
+        "s": symbol,
+        "k": {
+            "t": candle.opened_at,
+            "T": closed_at,
+            "s": symbol,
+            "i": interval,
+            "f": -1,
+            "L": -1,
+            "o": text(candle.open),
+            "c": text(candle.close),
+            "h": text(candle.high),
+            "l": text(candle.low),
+            "v": text(candle.volume),
+            "n": candle.trades,
+            "x": now > closed_at,
+            "q": text(candle.quote_volume),
+            "V": text(candle.taker_volume),
+            "Q": text(candle.taker_quote_volume),
+            "B": "0",
+        },
+    }

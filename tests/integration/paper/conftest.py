@@ -1,0 +1,52 @@
+"""A paper exchange on real sockets, and real clients for it with nothing but their addresses changed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt.pro
+import pytest
+
+from paper.server import PaperExchange
+from paper.settings import PaperSettings
+
+Start = Callable[[PaperSettings], Awaitable[PaperExchange]]
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    async with AsyncExitStack() as stack:
+
+        async def start(settings: PaperSettings) -> PaperExchange:
+            exchange = PaperExchange(settings)
+            await exchange.start()
+            stack.push_async_callback(exchange.stop)
+            return exchange
+
+        yield start
+
+
+@pytest.fixture
+async def exchange(start: Start) -> PaperExchange:
+    return await start(PaperSettings())
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """A ccxt client (REST and WebSocket) for a paper exchange."""
+    async with AsyncExitStack() as stack:
+
+        def connect(exchange: PaperExchange, key: dict[str, Any] | None = None) -> Any:
+            client = ccxt.pro.binance({"apiKey": key["api_key"], "secret": key["secret"]} if key else {})
+            addresses = client.urls["api"]
+            for name, address in addresses.items():
+                if isinstance(address, str):
+                    addresses[name] = exchange.rest_url + urlsplit(address).path
+            addresses["ws"]["spot"] = exchange.stream_url + "/ws"
+            addresses["ws"]["ws-api"]["spot"] = exchange.stream_url + "/ws-api/v3"
+            stack.push_async_callback(client.close)
+            return client
+
+        yield connect
