@@ -8,7 +8,7 @@ import copy
 import json
 from collections.abc import Mapping
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, Self
 
 from exchanges import verdicts
@@ -59,6 +59,9 @@ class _Seams:
         )
         vars(client).update(own)
         return client
+
+    def __del__(self) -> None:
+        """Owns no session; ccxt's own would complain that it was not closed."""
 
     # Exactness -------------------------------------------------------------------------------------------------------
 
@@ -121,6 +124,20 @@ class _Seams:
 
     # Streams ---------------------------------------------------------------------------------------------------------
 
+    def client(self, url: str) -> Any:
+        """The connection to one address. ccxt's own reading of a text frame would lose digits to floats, and a frame
+        that is not whole JSON would end its loop without a word."""
+        connection = super().client(url)  # type: ignore[misc]
+        connection.handle_text_or_binary_message = partial(self._read, connection)
+        return connection
+
+    def _read(self, connection: Any, data: str | bytes) -> None:
+        text = data.decode() if isinstance(data, bytes) else data
+        try:
+            self.handle_message(connection, self.on_json_response(text) if text[:1] in {"{", "["} else text)
+        except Exception as error:  # noqa: BLE001 -- told to the reader of the stream
+            self._lose(f"a message of the stream could not be read: {error!r}")
+
     def ws_dial_delay(self, _url: str) -> int:
         return 0  # whoever reads the stream decides when to try again
 
@@ -134,10 +151,7 @@ class _Seams:
             case "eventStreamTerminated":
                 self._lose("the venue ended the stream")
                 return
-        try:
-            super().handle_message(client, message)  # type: ignore[misc]
-        except Exception as error:  # noqa: BLE001 -- told to the reader; ccxt's own loop would just go silent
-            self._lose(f"a message of the stream could not be read: {error!r}")
+        super().handle_message(client, message)  # type: ignore[misc]
         if self.feed is not None and not (isinstance(message, dict) and message.get("error")):
             self.feed.open()
 

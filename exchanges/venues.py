@@ -70,8 +70,9 @@ class Venue:
         return CcxtMarket(self._open(), self._load_markets, self.close if closes_venue else None)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        for client in (*self._accounts, self._client):
+            if client is not None:
+                await client.close()
         if self._session is not None:
             await self._session.close()
         self._client = self._session = None

@@ -70,6 +70,8 @@ def on_exception(error: Exception) -> VenueError:
     if isinstance(error.__cause__, aiohttp.ClientError | TimeoutError | OSError):
         return on_transport(error.__cause__)
     names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error.__context__, VenueError):
+        return error.__context__  # our own verdict, over which ccxt then stumbled
     if "BaseError" not in names:
         unparsable = Unparsable(f"ccxt stumbled over the venue's answer ({type(error).__name__})")
         unparsable.__cause__ = error

@@ -32,6 +32,7 @@ class ScriptedVenue:
     answers: dict[str, Answer] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     port: int = 0
+    stop: Callable[[], Awaitable[None]] = field(init=False)
 
     def answer(self, request: str, payload: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> None:
         async def respond(_: web.Request) -> web.StreamResponse:
@@ -74,6 +75,7 @@ async def scripted(recorded: Callable[[str], Any]) -> AsyncIterator[ScriptedVenu
     site = web.TCPSite(server, "127.0.0.1", 0, shutdown_timeout=0)
     await site.start()
     venue.port = server.addresses[0][1]
+    venue.stop = server.cleanup
     yield venue
     await server.cleanup()
 
