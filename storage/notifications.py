@@ -14,7 +14,7 @@ RECONNECT_S_MIN = 0.1
 RECONNECT_S_MAX = 5.0
 CONNECT_TIMEOUT_S = 5
 EVENTS = "events"
-"""The channel that says that the outbox has grown. Its payload is the account."""
+"""The channel that says that the outbox has grown. Its payload is the user whose events they are."""
 
 
 async def notify(tx: AsyncConnection, channel: str, payload: str = "") -> None:

@@ -261,7 +261,10 @@ class OrderRow(Base):
     """What became of an intent."""
 
     __tablename__ = "orders"
-    __table_args__ = (Index("ix_orders_unsettled", "account_id", postgresql_where="settled_at IS NULL"),)
+    __table_args__ = (
+        Index("ix_orders_unsettled", "account_id", postgresql_where="settled_at IS NULL"),
+        Index("ix_orders_account_id_venue_order_id", "account_id", "venue_order_id"),
+    )
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     client_order_id: Mapped[str] = mapped_column(primary_key=True)
@@ -316,6 +319,7 @@ class FillRow(Base):
     __tablename__ = "fills"
     __table_args__ = (
         Index("ix_fills_account_id_at", "account_id", "at"),
+        Index("ix_fills_account_id_seq", "account_id", "seq"),
         hypertable("at", dt.timedelta(days=7)),
     )
 
@@ -334,6 +338,7 @@ class FillRow(Base):
     fee_asset: Mapped[str]
     maker: Mapped[bool]
     seq: Mapped[int]
+    """The number of the news that told of it; 0 as long as it belongs to no order of ours."""
 
 
 class EquityRow(Base):

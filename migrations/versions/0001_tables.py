@@ -248,6 +248,7 @@ def create_orders() -> None:
         needed("updated_at", TIME, server_default=sa.func.clock_timestamp()),
         sa.Column("settled_at", TIME),
         sa.Index("ix_orders_unsettled", "account_id", postgresql_where="settled_at IS NULL"),
+        sa.Index("ix_orders_account_id_venue_order_id", "account_id", "venue_order_id"),
     )
     op.create_table(
         "account_cursors",
@@ -285,6 +286,7 @@ def create_hypertables() -> None:
         needed("maker", sa.Boolean),
         needed("seq", sa.BigInteger),
         sa.Index("ix_fills_account_id_at", "account_id", "at"),
+        sa.Index("ix_fills_account_id_seq", "account_id", "seq"),
         **hypertable("at", chunk_days=7),
     )
     op.create_table(
