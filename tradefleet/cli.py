@@ -4,6 +4,7 @@ Rooms are imported when a command runs, so that `--help` answers at once.
 """
 
 import sys
+from pathlib import Path
 from typing import IO
 
 import rich_click as click
@@ -11,6 +12,18 @@ import rich_click as click
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 REFUSED = 1
 MISCONFIGURED = 2
+FORESEEN = {
+    "actors.cluster": "ClusterError",
+    "actors.config": "SecretMissing",
+    "exchanges.errors": "VenueError",
+    "paper.errors": "PaperError",
+    "security.errors": "SecurityError",
+    "storage.errors": "StorageError",
+    "tradefleet.children": "ChildFailed",
+    "tradefleet.customers": "DemoFailed",
+    "tradefleet.settings": "SettingsError",
+    "tradefleet.users": "CannotCreateUser",
+}
 
 
 @click.group(context_settings=CONTEXT)
@@ -30,7 +43,7 @@ def cli() -> None:
 @click.option("--fresh", is_flag=True, help="Delete what earlier demos left in the data directory first.")
 def demo(accounts: int, duration_s: float | None, as_json: bool, fresh: bool) -> None:
     """Run the whole product here on paper money, with nothing else at hand. Ctrl-C ends it."""
-    from tradefleet.demo import run_demo  # type: ignore[import-untyped,unused-ignore]
+    from tradefleet.demo import run_demo
     from tradefleet.demo_options import DemoOptions
     from tradefleet.settings import load_settings
 
@@ -54,6 +67,29 @@ def supervisor() -> None:
     from tradefleet.settings import load_settings
 
     run_supervisor(load_settings())
+
+
+@cli.command()
+def api() -> None:
+    """Serve the API and its pages, until stopped."""
+    from tradefleet.settings import load_settings
+    from tradefleet.web import serve_api
+
+    serve_api(load_settings())
+
+
+@cli.command()
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file that its accounts, orders and trades are kept in; without it, one in the data directory.",
+)
+def paper(journal: Path | None) -> None:
+    """Serve the paper exchange, until stopped."""
+    from tradefleet.paper_venue import serve_paper
+    from tradefleet.settings import load_settings
+
+    serve_paper(load_settings(), journal)
 
 
 @cli.command()
@@ -117,28 +153,16 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The entry point: what is our user's to mend is one sentence; what is ours is a traceback."""
+    """The entry point: what the operator can mend is one sentence; what only we can mend is a traceback."""
     try:
         cli(prog_name="tradefleet")
     except Exception as error:
-        status = _status_of(error)
-        if status is None:
+        if not isinstance(error, _foreseen()):
             raise
         click.echo(f"tradefleet: {error}", err=True)
-        sys.exit(status)
+        sys.exit(MISCONFIGURED if type(error).__name__ == "SettingsError" else REFUSED)
 
 
-def _status_of(error: Exception) -> int | None:
-    from exchanges.errors import VenueError
-    from paper.errors import PaperError
-    from security.errors import SecurityError
-    from storage.errors import StorageError
-    from tradefleet.children import ChildFailed
-    from tradefleet.settings import SettingsError
-    from tradefleet.users import CannotCreateUser
-
-    if isinstance(error, SettingsError):
-        return MISCONFIGURED
-    if isinstance(error, VenueError | PaperError | SecurityError | StorageError | ChildFailed | CannotCreateUser):
-        return REFUSED
-    return None
+def _foreseen() -> tuple[type[Exception], ...]:
+    """The errors whose message is written for the operator, of the modules that were loaded, so may have raised one."""
+    return tuple(getattr(sys.modules[module], name) for module, name in FORESEEN.items() if module in sys.modules)

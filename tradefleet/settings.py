@@ -18,7 +18,7 @@ from tradefleet.variables import DatabaseUrl, Host, MasterKeys, Port, Token, Ven
 
 PREFIX = "TRADEFLEET_"
 ENV_FILE = ".env"
-SECRETS = ("database_url", "master_keys", "ray_auth_token")
+SECRETS = ("database_url", "master_keys", "ray_auth_token", "paper_admin_token")
 A_FILE = "the path of a file that this process may read"
 
 
@@ -88,6 +88,13 @@ class Settings(BaseSettings):
     paper_port: Port = _of(
         9443, "The port that the paper exchange listens on.", "a port, 1 to 65535; 0 takes a free one"
     )
+    paper_admin_token: Token | None = _of(
+        None,
+        "What opens the paper exchange's admin side, which makes accounts and grants paper money.",
+        "32 or more random characters: `openssl rand -hex 32`",
+        default_is="made for each run and told nobody",
+    )
+    paper_admin_token_file: Path | None = _of(None, "A file that holds `TRADEFLEET_PAPER_ADMIN_TOKEN`.", A_FILE)
     venues: Venues = _of(
         paper_venue,
         "The venues that accounts may be at. One without `rest_url` is the real one.",

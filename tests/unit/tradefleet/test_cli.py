@@ -1,5 +1,6 @@
 """The command line: what it offers, and how it fails."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -58,6 +59,12 @@ def test_the_doctor_ends_with_status_1_when_there_is_a_cross() -> None:
     assert ended.returncode == 1
     assert " ✗ database" in ended.stdout
     assert ended.stderr == ""
+
+
+@pytest.mark.slow
+def test_every_error_that_is_foreseen_exists() -> None:
+    for module, name in cli.FORESEEN.items():
+        assert issubclass(getattr(importlib.import_module(module), name), Exception)
 
 
 @pytest.mark.slow
