@@ -14,7 +14,7 @@ from actors.venue_clock import VenueClock
 from exchanges.errors import KeyRefused, VenueError
 from exchanges.port import ApiKey, PublicMarket
 from exchanges.venues import Venue, open_public
-from security.envelope import KeyRing
+from security.envelope import Binding, KeyRing
 from security.errors import SecurityError
 from storage import credentials, leases
 from storage import orders as order_store
@@ -25,7 +25,7 @@ from storage.fleet import controls_for
 from trading.events import Assignment, Checkpoint, Event, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol
 from trading.orders import ApprovedOrder, Outcome, Refused
-from trading.strategies import find_strategy, parse_params
+from trading.strategies import needs
 
 DESK_PAUSE_S = 1.0
 
@@ -95,7 +95,7 @@ class Desks:
             self._running[assignment.account] = asyncio.create_task(self._keep(desk))
         else:
             desk.assignment = assignment
-            desk.symbols = _symbols_of(assignment)
+            desk.symbols = frozenset(needs(assignment.strategy, assignment.params).symbols)
             desk.deliver = deliver
         return await self._snapshot(desk)
 
@@ -110,7 +110,7 @@ class Desks:
             account=account,
             database=self._database,
             clock=self._clock,
-            symbols=_symbols_of(assignment),
+            symbols=frozenset(needs(assignment.strategy, assignment.params).symbols),
             deliver=lambda _: None,
         )
 
@@ -167,8 +167,3 @@ class Desks:
         async with self._database.transaction() as tx:
             held = await leases.renew(tx, [(assignment.account, assignment.epoch)], self._config.lease_ttl_s)
         return assignment.account in held
-
-
-def _symbols_of(assignment: Assignment) -> frozenset[Symbol]:
-    params = parse_params(assignment.strategy, assignment.params)
-    return frozenset(find_strategy(assignment.strategy).needs(params).symbols)

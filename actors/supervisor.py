@@ -227,7 +227,7 @@ class Supervisor:
                     for assignment, _ in assignments:
                         await runtime.set_state(tx, assignment.account, assignment.user, "starting", host=name)
                 shared = action.isolation is Isolation.SHARED
-                actor = handles.start(TraderHost, name, self._config, assignments, shared)
+                actor = handles.start(TraderHost, name, name, self._config, assignments, shared)
                 self._watch_host(name, HostHandle(actor, name))
                 await HostHandle(actor, name).pid()
             except (*DATABASE_ERRORS, CallError) as error:

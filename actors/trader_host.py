@@ -12,6 +12,7 @@ from actors.handles import process
 from actors.lines import GatewayLine, LedgerLine, TickLine
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded
 from actors.trader import Fenced, Quarantined, Trader
+from trading.errors import TradingError
 from trading.events import (
     Answer,
     Assignment,
@@ -87,7 +88,12 @@ class TraderHost:
     async def assign(self, assignments: Sequence[tuple[Assignment, str]]) -> None:
         for assignment, revision in assignments:
             gateway, _ = self._line(assignment.venue)
-            seat = Seat(assignment, revision, gateway, self._ledger)
+            try:
+                seat = Seat(assignment, revision, gateway, self._ledger)
+            except TradingError as error:
+                # Nothing that starting it again would change.
+                self._ended.put_nowait(TraderEnded(account=assignment.account, reason=str(error), quarantine=True))
+                continue
             self._seats[assignment.account] = seat
             seat.running = asyncio.create_task(self._sit(seat))
         self._rewire()

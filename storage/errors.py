@@ -1,6 +1,6 @@
 """What can go wrong in storage. Messages say what to do next and hold no password."""
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 
 class StorageError(Exception):
@@ -19,5 +19,5 @@ class LocalDatabaseFailed(StorageError):
     """The private database server could not be fetched, started or kept."""
 
 
-DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnreachable)
-"""What to catch where work goes on without the database: it did not answer, or it did not agree."""
+DATABASE_ERRORS = (OperationalError, InterfaceError, DatabaseUnreachable)
+"""What to catch where work goes on without the database. A statement that is wrong is not among them: it is a fault."""

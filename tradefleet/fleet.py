@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -49,9 +50,7 @@ def raise_database(settings: Settings, stack: AsyncExitStack) -> tuple[Settings,
         described = server.description
         path = settings.data_dir / "database-url"
         _write_secret(path, url.replace("timescaledb+psycopg://", "postgresql://", 1))
-        settings = settings.model_copy(
-            update={"database_url": SecretStr(path.read_text()), "database_url_file": path}
-        )
+        settings = settings.model_copy(update={"database_url": SecretStr(path.read_text()), "database_url_file": path})
     assert settings.database_url is not None
     migrate.upgrade(settings.database_url.get_secret_value())
     return settings, described
@@ -143,14 +142,30 @@ class Keeper:
 
 @asynccontextmanager
 async def kept_fleet(settings: Settings) -> AsyncIterator[Keeper]:
+    """A fleet that is kept alive while the block runs, and ended in order after it."""
     keeper = Keeper(fleet_config(settings))
-    keeping = asyncio.create_task(keeper.keep())
-    try:
-        yield keeper
-    finally:
-        await keeper.stop()
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(keeper.keep())
+        try:
+            yield keeper
+        finally:
+            await keeper.stop()
+            keeping.cancel()
+
+
+async def raise_paper(settings: Settings, admin_token: str, stack: AsyncExitStack) -> Child:
+    """The paper exchange in a process of its own. Killed, it comes back with every order that it had accepted."""
+    token_file = settings.data_dir / "paper-admin-token"
+    _write_secret(token_file, admin_token)
+    child = Child(
+        "the paper exchange",
+        ["paper", "--journal", str(settings.data_dir / "paper" / "journal")],
+        {**child_environment(settings), "TRADEFLEET_PAPER_ADMIN_TOKEN_FILE": str(token_file.resolve())},
+        settings.data_dir / "logs" / "paper.log",
+    )
+    stack.push_async_callback(child.stop)
+    await child.start(lambda: answers(f"http://{settings.paper_host}:{settings.paper_port}/api/v3/ping"))
+    return child
 
 
 async def raise_api(settings: Settings, stack: AsyncExitStack) -> Child:
@@ -209,13 +224,23 @@ async def answers(url: str) -> bool:
         return False
 
 
-def stop_on_signals() -> asyncio.Event:
-    """An event that Ctrl-C and SIGTERM set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+class Stop:
+    """Ctrl-C and SIGTERM. While things are being brought up they cancel that; afterwards they set `asked`."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._bringing_up = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._ask)
+
+    def is_up(self) -> None:
+        self._bringing_up = None
+
+    def _ask(self) -> None:
+        if self._bringing_up is not None and not self.asked.is_set():
+            self._bringing_up.cancel()
+        self.asked.set()
 
 
 def run_up(settings: Settings) -> None:
@@ -224,7 +249,7 @@ def run_up(settings: Settings) -> None:
 
 
 async def _up(settings: Settings) -> None:
-    stop = stop_on_signals()
+    stop = Stop()
     steps = Steps(Console(stderr=True))
     async with AsyncExitStack() as stack:
         settings = with_master_keys(settings)
@@ -235,11 +260,17 @@ async def _up(settings: Settings) -> None:
             step.say(raise_ray(settings, stack))
         with steps.step("supervisor"):
             await stack.enter_async_context(kept_fleet(settings))
+        if any(urlsplit(venue.rest_url or "").port == settings.paper_port for venue in settings.venues):
+            with steps.step("venue") as step:
+                check_port(settings.paper_host, settings.paper_port, "TRADEFLEET_PAPER_PORT")
+                await raise_paper(settings, secrets.token_urlsafe(32), stack)
+                step.say("paper exchange")
         with steps.step("api") as step:
             check_port(settings.api_host, settings.api_port, "TRADEFLEET_API_PORT")
             await raise_api(settings, stack)
             step.say(f"http://{settings.api_host}:{settings.api_port}")
-        await stop.wait()
+        stop.is_up()
+        await stop.asked.wait()
 
 
 def run_supervisor(settings: Settings) -> None:
@@ -248,15 +279,14 @@ def run_supervisor(settings: Settings) -> None:
 
 
 async def _supervisor(settings: Settings) -> None:
-    stop = stop_on_signals()
+    stop = Stop()
     async with AsyncExitStack() as stack:
         raise_ray(settings, stack)
-        keeping = asyncio.create_task(Keeper(fleet_config(settings)).keep())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (keeping, stopping):
-            task.cancel()
-        await asyncio.gather(keeping, stopping, return_exceptions=True)
+        stop.is_up()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(Keeper(fleet_config(settings)).keep())
+            await stop.asked.wait()
+            keeping.cancel()
 
 
 def _write_secret(path: Path, secret: str) -> None:
