@@ -1,0 +1,1 @@
+"""Accounts: a customer's accounts at venues, and what they should be doing."""

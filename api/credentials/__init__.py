@@ -1,0 +1,1 @@
+"""Credentials: exchange keys go in, and never come out again."""

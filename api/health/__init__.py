@@ -1,0 +1,1 @@
+"""Health: whether this process lives, whether it can serve, and what it offers."""

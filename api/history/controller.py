@@ -1,0 +1,93 @@
+"""`/accounts/{id}/orders`, `/fills`, `/decisions`, `/balances`."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.accounts.service import Accounts
+from api.history.schemas import Balance, Balances
+from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit, Page
+from storage import reads
+from storage.keyset import Position
+from storage.reads import DecisionRead, FillRead, OrderRead
+from trading.money import exact
+
+Symbol = Annotated[str | None, QueryParameter(name="symbol", max_length=40, description="For instance BTC/USDT.")]
+Kind = Annotated[str | None, QueryParameter(name="kind", max_length=40)]
+Tx = NamedDependency[AsyncConnection]
+Found = NamedDependency[Accounts]
+
+
+class HistoryController(Controller):
+    path = "/accounts/{account_id:str}"
+    tags = ("History",)
+
+    @get("/orders", operation_id="listOrders")
+    async def orders(
+        self,
+        *,
+        account_id: FromPath[str],
+        accounts: Found,
+        tx: Tx,
+        symbol: Symbol = None,
+        open_only: FromQuery[bool] = False,
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> Page[OrderRead]:
+        """Newest first; `open_only` for those that stand, or may stand, at the venue."""
+        keyset = Keyset.read("orders", limit, cursor)
+        account = await accounts.find(account_id)
+        rows = await reads.list_orders(tx, account, keyset.after, limit, symbol=symbol, open_only=open_only)
+        return keyset.page(rows, _same, lambda row: Position(row.intended_at, (row.client_order_id,)))
+
+    @get("/fills", operation_id="listFills")
+    async def fills(
+        self,
+        *,
+        account_id: FromPath[str],
+        accounts: Found,
+        tx: Tx,
+        symbol: Symbol = None,
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> Page[FillRead]:
+        """Newest first, as the venue recorded them."""
+        keyset = Keyset.read("fills", limit, cursor, parts=2)
+        account = await accounts.find(account_id)
+        rows = await reads.list_fills(tx, account, keyset.after, limit, symbol=symbol)
+        return keyset.page(rows, _same, lambda row: Position(row.at, (row.symbol, row.trade_id)))
+
+    @get("/decisions", operation_id="listDecisions")
+    async def decisions(
+        self,
+        *,
+        account_id: FromPath[str],
+        accounts: Found,
+        tx: Tx,
+        kind: Kind = None,
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> Page[DecisionRead]:
+        """What the trader decided and why, newest first."""
+        keyset = Keyset.read("decisions", limit, cursor)
+        account = await accounts.find(account_id)
+        rows = await reads.list_decisions(tx, account, keyset.after, limit, kind=kind)
+        return keyset.page(rows, _same, lambda row: Position(row.at, (row.id,)))
+
+    @get("/balances", operation_id="getBalances")
+    async def balances(self, account_id: FromPath[str], accounts: Found, tx: Tx) -> Balances:
+        found = await reads.read_balances(tx, await accounts.find(account_id))
+        items = [balance(asset, amounts) for asset, amounts in sorted((found.balances or {}).items())]
+        return Balances(items=items, at=found.balances_at)
+
+
+def balance(asset: str, amounts: Any) -> Balance:
+    free, locked = (exact(amount) for amount in amounts)
+    return Balance(asset=asset, free=free, locked=locked, total=free + locked)
+
+
+def _same(row: Any) -> Any:
+    return row

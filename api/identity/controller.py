@@ -1,0 +1,211 @@
+"""Signing up, in and out; sessions; personal tokens."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar import Controller, Response, delete, get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.errors import NOT_SIGNED_IN, REGISTRATION_CLOSED, TAKEN, invalid, not_found
+from api.identity.authentication import cookie_name
+from api.identity.guard import OPEN, SESSION_ONLY
+from api.identity.principal import PAPER_MODES, Principal, Role, Scope, principal_of
+from api.identity.schemas import (
+    ChangePassword,
+    CreateToken,
+    LogIn,
+    Me,
+    NewToken,
+    Register,
+    SessionView,
+    TokenView,
+)
+from api.identity.service import Identity, NewSession
+from api.requests import ApiRequest, client_address
+from api.settings import ApiSettings
+from security.tokens import TokenKind, fingerprint, mint
+from storage.accounts import Reach, find_account
+from storage.audit import write_audit
+from storage.ids import new_id
+from storage.sessions import list_sessions, use_up
+from storage.tokens import add_token, list_tokens, revoke_token
+from trading.ids import AccountId
+
+
+def session_cookie(settings: ApiSettings, session: NewSession) -> Cookie:
+    return Cookie(
+        key=cookie_name(settings),
+        value=session.secret,
+        path="/",
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="lax",
+        max_age=int(settings.session_ttl.total_seconds()),
+    )
+
+
+def no_cookie(settings: ApiSettings) -> Cookie:
+    return Cookie(
+        key=cookie_name(settings), value="", path="/", httponly=True, secure=settings.secure_cookies, max_age=0
+    )
+
+
+class AuthenticationController(Controller):
+    path = "/auth"
+    tags = ("Identity",)
+
+    @post("/register", opt={**OPEN, "refuses": [REGISTRATION_CLOSED, TAKEN]}, operation_id="register")
+    async def register(
+        self, data: JSONBody[Register], request: ApiRequest, identity: NamedDependency[Identity]
+    ) -> Response[Me]:
+        """Sign up. Then log in."""
+        user = await identity.register(data.email, data.password, client_address(request))
+        me = Me(id=user, email=data.email, role=Role.USER, csrf_token=None, scopes=[])
+        return Response(me, headers={"Location": "/api/v1/me"})
+
+    @post("/login", status_code=200, opt={**OPEN, "refuses": [NOT_SIGNED_IN]}, operation_id="logIn")
+    async def log_in(
+        self,
+        data: JSONBody[LogIn],
+        request: ApiRequest,
+        identity: NamedDependency[Identity],
+        settings: NamedDependency[ApiSettings],
+    ) -> Response[Me]:
+        """Open a session. Its secret comes as a cookie; repeat `csrf_token` in `X-CSRF-Token` on unsafe requests."""
+        session = await identity.log_in(data.email, data.password, client_address(request), principal_of(request))
+        me = Me(
+            id=session.user_id,
+            email=session.email,
+            role=Role(session.role),
+            csrf_token=session.csrf_token,
+            scopes=list(Scope),
+        )
+        return Response(me, cookies=[session_cookie(settings, session)])
+
+    @post("/logout", status_code=204, opt=SESSION_ONLY, operation_id="logOut")
+    async def log_out(
+        self,
+        principal: NamedDependency[Principal],
+        identity: NamedDependency[Identity],
+        settings: NamedDependency[ApiSettings],
+    ) -> Response[None]:
+        """End this session, everywhere and at once."""
+        await identity.log_out(principal)
+        return Response(None, cookies=[no_cookie(settings)])
+
+
+class MeController(Controller):
+    path = "/me"
+    tags = ("Identity",)
+
+    @get("/", operation_id="getMe")
+    async def me(self, principal: NamedDependency[Principal]) -> Me:
+        return Me(
+            id=principal.user_id,
+            email=principal.email,
+            role=principal.role,
+            csrf_token=principal.csrf_token,
+            scopes=sorted(principal.scopes),
+        )
+
+    @post("/password", status_code=204, opt=SESSION_ONLY, operation_id="changePassword")
+    async def change_password(
+        self,
+        data: JSONBody[ChangePassword],
+        request: ApiRequest,
+        principal: NamedDependency[Principal],
+        identity: NamedDependency[Identity],
+    ) -> None:
+        """Ends every other session, and every token."""
+        await identity.change_password(principal, data.current, data.new, client_address(request))
+
+
+class SessionController(Controller):
+    path = "/sessions"
+    tags = ("Identity",)
+    opt: dict[str, Any] = SESSION_ONLY
+
+    @get("/", operation_id="listSessions")
+    async def list(
+        self, principal: NamedDependency[Principal], tx: NamedDependency[AsyncConnection]
+    ) -> list[SessionView]:
+        """Where you are signed in."""
+        return [
+            SessionView(
+                id=found.id,
+                created_at=found.created_at,
+                expires_at=found.expires_at,
+                last_seen_at=found.last_seen_at,
+                current=found.id == principal.session_id,
+            )
+            for found in await list_sessions(tx, principal.user_id)
+        ]
+
+    @delete("/{session_id:str}", operation_id="revokeSession")
+    async def revoke(
+        self,
+        session_id: FromPath[str],
+        principal: NamedDependency[Principal],
+        tx: NamedDependency[AsyncConnection],
+    ) -> None:
+        if not await use_up(tx, session_id):
+            raise not_found()
+        await write_audit(tx, principal.user_id, "session.revoked", session_id)
+
+
+class TokenController(Controller):
+    path = "/tokens"
+    tags = ("Identity",)
+    opt: dict[str, Any] = SESSION_ONLY
+
+    @get("/", operation_id="listTokens")
+    async def list(
+        self, principal: NamedDependency[Principal], tx: NamedDependency[AsyncConnection]
+    ) -> list[TokenView]:
+        found = await list_tokens(tx, principal.user_id)
+        return [TokenView(**{field: getattr(token, field) for field in TokenView.__struct_fields__}) for token in found]
+
+    @post("/", operation_id="createToken")
+    async def create(
+        self,
+        data: JSONBody[CreateToken],
+        principal: NamedDependency[Principal],
+        tx: NamedDependency[AsyncConnection],
+    ) -> Response[NewToken]:
+        """Make a personal token. Its secret is in this answer and nowhere else."""
+        if Scope.ADMIN in data.scopes and principal.role is Role.USER:
+            raise invalid("/scopes", "only staff can make tokens with the scope admin")
+        account = None if data.account_id is None else AccountId(data.account_id)
+        if account is not None:
+            modes = None if data.live else PAPER_MODES
+            if await find_account(tx, account, Reach(user=principal.user_id, modes=modes)) is None:
+                raise invalid("/account_id", "you have no such account that this token could reach")
+        days = data.expires_in_days
+        secret = mint(TokenKind.LIVE if data.live else TokenKind.PAPER)
+        token = await add_token(
+            tx,
+            new_id("tok"),
+            principal.user_id,
+            fingerprint(secret),
+            name=data.name,
+            scopes=sorted(set(data.scopes)),
+            account=account,
+            expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
+        )
+        await write_audit(tx, principal.user_id, "token.created", token.id, {"scopes": token.scopes, "live": data.live})
+        view = TokenView(**{field: getattr(token, field) for field in TokenView.__struct_fields__})
+        return Response(NewToken(token=view, secret=secret), headers={"Location": "/api/v1/tokens"})
+
+    @delete("/{token_id:str}", operation_id="revokeToken")
+    async def revoke(
+        self,
+        token_id: FromPath[str],
+        principal: NamedDependency[Principal],
+        tx: NamedDependency[AsyncConnection],
+    ) -> None:
+        if not await revoke_token(tx, principal.user_id, token_id):
+            raise not_found()
+        await write_audit(tx, principal.user_id, "token.revoked", token_id)

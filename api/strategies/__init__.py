@@ -1,0 +1,1 @@
+"""Strategies: the catalogue. Their code is the operator's; a customer chooses one and its params."""

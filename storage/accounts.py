@@ -1,0 +1,186 @@
+"""Accounts: what their owners want of them, and beside it what the fleet last knew."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, func, select, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.keyset import Position, newest_first
+from storage.notifications import notify
+from storage.tables import Account, AccountRuntime, Credential, StrategyConfig
+from trading.ids import AccountId, UserId, VenueName
+
+FLEET_CHANNEL = "fleet"
+"""The supervisor listens here; the payload is the account whose wishes changed."""
+
+
+class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
+    id: AccountId
+    user_id: UserId
+    name: str
+    venue: VenueName
+    mode: str
+    desired_state: str
+    isolation: str
+    crash_contract: str
+    time_zone: str
+    created_at: datetime
+    archived_at: datetime | None
+    state: str | None
+    """As the fleet last said; None while it has never run."""
+    reason: str | None
+    heartbeat_at: datetime | None
+    key_last4: str | None
+    strategy: str | None
+    config_version: int | None
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accounts a caller may reach. Everything that concerns one account goes through `find_account` with this."""
+
+    user: UserId | None
+    """None: every tenant's, for staff."""
+    account: AccountId | None = None
+    """A token may be locked to one account…"""
+    modes: Collection[str] | None = None
+    """…or kept from real money."""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    user_id: UserId | None = None
+    venue: str | None = None
+    mode: str | None = None
+    desired_state: str | None = None
+    state: str | None = None
+    archived: bool = False
+
+
+def _accounts(reach: Reach) -> Select[*tuple[Any, ...]]:
+    newest = (
+        select(StrategyConfig.strategy, StrategyConfig.version)
+        .where(StrategyConfig.account_id == Account.id)
+        .order_by(StrategyConfig.version.desc())
+        .limit(1)
+        .lateral("config")
+    )
+    query = (
+        select(
+            Account.id,
+            Account.user_id,
+            Account.name,
+            Account.venue,
+            Account.mode,
+            Account.desired_state,
+            Account.isolation,
+            Account.crash_contract,
+            Account.time_zone,
+            Account.created_at,
+            Account.archived_at,
+            AccountRuntime.state,
+            AccountRuntime.reason,
+            AccountRuntime.heartbeat_at,
+            Credential.key_last4,
+            newest.c.strategy,
+            newest.c.version.label("config_version"),
+        )
+        .outerjoin(AccountRuntime, AccountRuntime.account_id == Account.id)
+        .outerjoin(Credential, Credential.account_id == Account.id)
+        .outerjoin(newest, true())
+    )
+    # Row-level security says the same about the user. Said here too: each alone is enough.
+    if reach.user is not None:
+        query = query.where(Account.user_id == reach.user)
+    if reach.account is not None:
+        query = query.where(Account.id == reach.account)
+    if reach.modes is not None:
+        query = query.where(Account.mode.in_(list(reach.modes)))
+    return query
+
+
+async def find_account(tx: AsyncConnection, account: AccountId, reach: Reach) -> AccountRecord | None:
+    row = (await tx.execute(_accounts(reach).where(Account.id == account))).one_or_none()
+    return None if row is None else AccountRecord(**row._mapping)
+
+
+async def list_accounts(
+    tx: AsyncConnection, reach: Reach, wanted: Filter, after: Position | None, limit: int
+) -> list[AccountRecord]:
+    query = _accounts(reach)
+    for column, value in (
+        (Account.user_id, wanted.user_id),
+        (Account.venue, wanted.venue),
+        (Account.mode, wanted.mode),
+        (Account.desired_state, wanted.desired_state),
+        (AccountRuntime.state, wanted.state),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    query = query.where(Account.archived_at.is_not(None) if wanted.archived else Account.archived_at.is_(None))
+    rows = await tx.execute(newest_first(query, (Account.created_at, Account.id), after, limit))
+    return [AccountRecord(**row._mapping) for row in rows]
+
+
+async def add_account(
+    tx: AsyncConnection,
+    account: AccountId,
+    user: UserId,
+    *,
+    name: str,
+    venue: str,
+    mode: str,
+    isolation: str,
+    crash_contract: str,
+    time_zone: str,
+) -> bool:
+    """Add an account. False when its user has one of that name."""
+    added = await tx.execute(
+        upsert(Account)
+        .values(
+            id=account,
+            user_id=user,
+            name=name,
+            venue=venue,
+            mode=mode,
+            isolation=isolation,
+            crash_contract=crash_contract,
+            time_zone=time_zone,
+        )
+        .on_conflict_do_nothing(index_elements=[Account.user_id, Account.name])
+        .returning(Account.id)
+    )
+    return added.scalar_one_or_none() is not None
+
+
+async def name_is_taken(tx: AsyncConnection, user: UserId, name: str, *, except_for: AccountId) -> bool:
+    found = await tx.execute(
+        select(Account.id).where(Account.user_id == user, Account.name == name, Account.id != except_for)
+    )
+    return found.first() is not None
+
+
+async def change_account(tx: AsyncConnection, account: AccountId, changes: dict[str, Any]) -> None:
+    await tx.execute(update(Account).where(Account.id == account).values(**changes))
+
+
+async def archive_account(tx: AsyncConnection, account: AccountId) -> None:
+    await tx.execute(
+        update(Account).where(Account.id == account, Account.archived_at.is_(None)).values(archived_at=func.now())
+    )
+
+
+async def set_desired_state(tx: AsyncConnection, account: AccountId, *, was: str, becomes: str) -> bool:
+    """Write what the owner wants now and wake the supervisor at commit. False when somebody else was quicker."""
+    changed = await tx.execute(
+        update(Account)
+        .where(Account.id == account, Account.desired_state == was, Account.archived_at.is_(None))
+        .values(desired_state=becomes)
+        .returning(Account.id)
+    )
+    if changed.scalar_one_or_none() is None:
+        return False
+    await notify(tx, FLEET_CHANNEL, account)
+    return True

@@ -1,0 +1,106 @@
+"""Sessions and sign-in links. Only the hash of their secret is kept; whoever holds the secret is the user."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.tables import Session, User
+from trading.ids import UserId
+
+SEEN_EVERY = timedelta(minutes=1)
+"""`last_seen_at` is for people: writing it once a minute is enough."""
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session and the enabled user behind it."""
+
+    session_id: str
+    user_id: UserId
+    email: str
+    role: str
+    expires_at: datetime
+    last_seen_at: datetime | None
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    last_seen_at: datetime | None
+
+
+async def add_session(
+    tx: AsyncConnection, session: str, user: UserId, secret_hash: bytes, ttl: timedelta, *, kind: str = "session"
+) -> datetime:
+    """Open a session, or make a sign-in link. Answers when it ends."""
+    added = await tx.execute(
+        insert(Session)
+        .values(id=session, user_id=user, kind=kind, secret_hash=secret_hash, expires_at=func.now() + ttl)
+        .returning(Session.expires_at)
+    )
+    expires_at: datetime = added.scalar_one()
+    return expires_at
+
+
+async def find_session(tx: AsyncConnection, secret_hash: bytes, *, kind: str = "session") -> SignedIn | None:
+    """Who holds this secret now: nobody once it is revoked or over, or its user disabled."""
+    found = await tx.execute(
+        select(
+            Session.id.label("session_id"),
+            Session.user_id,
+            User.email,
+            User.role,
+            Session.expires_at,
+            Session.last_seen_at,
+        )
+        .join(User, User.id == Session.user_id)
+        .where(
+            Session.secret_hash == secret_hash,
+            Session.kind == kind,
+            Session.revoked_at.is_(None),
+            Session.expires_at > func.now(),
+            User.disabled_at.is_(None),
+        )
+    )
+    row = found.one_or_none()
+    return None if row is None else SignedIn(**row._mapping)
+
+
+async def use_up(tx: AsyncConnection, session: str) -> bool:
+    """Revoke it, once: of several who try at the same time, one is told True."""
+    used = await tx.execute(
+        update(Session)
+        .where(Session.id == session, Session.revoked_at.is_(None))
+        .values(revoked_at=func.now(), last_seen_at=func.now())
+        .returning(Session.id)
+    )
+    return used.scalar_one_or_none() is not None
+
+
+async def mark_seen(tx: AsyncConnection, session: str) -> None:
+    await tx.execute(update(Session).where(Session.id == session).values(last_seen_at=func.now()))
+
+
+async def list_sessions(tx: AsyncConnection, user: UserId) -> list[SessionRecord]:
+    rows = await tx.execute(
+        select(Session.id, Session.created_at, Session.expires_at, Session.last_seen_at)
+        .where(
+            Session.user_id == user,
+            Session.kind == "session",
+            Session.revoked_at.is_(None),
+            Session.expires_at > func.now(),
+        )
+        .order_by(Session.created_at.desc(), Session.id)
+    )
+    return [SessionRecord(**row._mapping) for row in rows]
+
+
+async def revoke_sessions(tx: AsyncConnection, user: UserId, *, keep: str | None = None) -> None:
+    """End all of a user's sessions and links, but for the one to keep."""
+    await tx.execute(
+        update(Session)
+        .where(Session.user_id == user, Session.revoked_at.is_(None), Session.id != (keep or ""))
+        .values(revoked_at=func.now())
+    )
