@@ -9,6 +9,8 @@ from typing import Any
 from exchanges.calling import ask
 from exchanges.client import SIGNED_AT_MS
 from exchanges.errors import OrderNotFound, UnsupportedVenue
+from exchanges.limits import Lane
+from exchanges.line import LANE
 from exchanges.payloads import parse_balances, parse_fill, parse_order
 from exchanges.port import Balance, UserEvent, VenueOrder
 from exchanges.quirks import Quirks
@@ -16,7 +18,7 @@ from exchanges.user_stream import user_events
 from trading.fills import Fill
 from trading.ids import Asset, ClientOrderId, Symbol, TradeId, VenueOrderId
 from trading.money import plain
-from trading.orders import ApprovedOrder, OrderKind
+from trading.orders import ApprovedOrder, OrderKind, Purpose
 
 
 class CcxtAccount:
@@ -30,7 +32,8 @@ class CcxtAccount:
         params: dict[str, Any] = {"clientOrderId": order.client_order_id}
         if order.kind is OrderKind.LIMIT_MAKER:
             params["postOnly"] = True
-        with _set(SIGNED_AT_MS, _milliseconds(signed_at)):
+        lane = Lane.CLOSE if order.purpose is Purpose.EXIT else Lane.OPEN
+        with _set(LANE, lane), _set(SIGNED_AT_MS, _milliseconds(signed_at)):
             answer = await ask(
                 self._client.create_order(
                     order.symbol,
@@ -44,7 +47,8 @@ class CcxtAccount:
         return parse_order(answer)
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> None:
-        await ask(self._client.cancel_order("", symbol, {"clientOrderId": client_order_id}))
+        with _set(LANE, Lane.CANCEL):
+            await ask(self._client.cancel_order("", symbol, {"clientOrderId": client_order_id}))
 
     async def find(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         try:

@@ -6,14 +6,16 @@ how a stream's messages arrive. What an exchange's endpoints are called stays cc
 
 import copy
 import json
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache, partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from exchanges import verdicts
-from exchanges.errors import StreamLost, VenueError
+from exchanges.errors import OrderRefused, StreamLost, VenueError
 from exchanges.feed import Feed
+from exchanges.line import AccountLine
 from exchanges.loading import load_exchange
 
 SIGNED_AT_MS: ContextVar[int | None] = ContextVar("SIGNED_AT_MS", default=None)
@@ -21,18 +23,6 @@ SIGNED_AT_MS: ContextVar[int | None] = ContextVar("SIGNED_AT_MS", default=None)
 
 PING_INTERVAL_MS = 10_000
 """After two of these without a pong a stream is lost."""
-
-
-class Line(Protocol):
-    """What all clients of one venue in this process share."""
-
-    clock_offset_ms: int
-
-    async def admit(self, cost: float) -> None:
-        """Wait until a request of that cost may leave."""
-
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """The venue answered with these headers."""
 
 
 class _Seams:
@@ -43,7 +33,7 @@ class _Seams:
     enableLastHttpResponse = False  # noqa: N815
     enableLastResponseHeaders = False  # noqa: N815
     timeout_on_exit = 0
-    line: Line
+    line: AccountLine
     feed: Feed[Any] | None = None
 
     def copy_with(self, **own: Any) -> Self:
@@ -80,23 +70,32 @@ class _Seams:
     # How a request leaves, and what its answer means -----------------------------------------------------------------
 
     def nonce(self) -> int:
-        signed_at = SIGNED_AT_MS.get()
-        if signed_at is not None:
-            return signed_at
-        now: int = self.milliseconds()  # type: ignore[attr-defined]
-        return now + self.line.clock_offset_ms
+        return SIGNED_AT_MS.get() or self._venue_time_ms()
+
+    def _venue_time_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.line.clock_offset_ms
 
     async def throttle(self, cost: float | None = None) -> None:
-        await self.line.admit(1.0 if cost is None else cost)
+        """Wait for a turn. A request whose signature would be too old by then is not sent at all."""
+        signed_at = SIGNED_AT_MS.get()
+        patience_s = None
+        if signed_at is not None:
+            window_ms: int = vars(self)["options"]["recvWindow"]
+            patience_s = (signed_at + window_ms - self._venue_time_ms()) / 1000
+            if patience_s <= 0:
+                raise OrderRefused("too_late", "its signing time is over; not sent")
+        await self.line.admit(1.0 if cost is None else cost, orders=int(signed_at is not None), patience_s=patience_s)
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         try:
             return await super().fetch(url, method, headers, body)  # type: ignore[misc]
-        except VenueError:
+        except VenueError as error:
+            self.line.judged(error)
             raise
         except Exception as error:  # noqa: BLE001 -- judged, and raised again
             verdict = verdicts.on_exception(error)
         # Raised outside of the handler: ccxt's exception, which quotes the signed address, is not its context.
+        self.line.judged(verdict)
         raise verdict
 
     def handle_errors(  # noqa: PLR0917
@@ -111,7 +110,7 @@ class _Seams:
         request_headers: Any,
         request_body: Any,
     ) -> None:
-        self.line.heard(headers)
+        self.line.heard(headers, answer)
         verdict = verdicts.on_answer(status, headers, answer, text)
         if verdict is not None:
             raise verdict

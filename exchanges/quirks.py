@@ -5,10 +5,14 @@ from typing import Any
 
 import msgspec
 
+from exchanges.limits import Limit
+
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
     """ccxt's options for this exchange."""
+    limits: tuple[Limit, ...] = (Limit("weight", 600, 60.0),)
+    """Until the venue states its own."""
     weight_per_cost: float = 1.0
     """How much of the venue's own request weight one unit of ccxt's cost stands for."""
     trade_page_key: str | None = None
@@ -24,6 +28,7 @@ _BINANCE = Quirks(
         "fetchCurrencies": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
+    limits=(Limit("weight", 6_000, 60.0), Limit("orders", 100, 10.0)),
     # ccxt counts 1,200 a minute where Binance counts 6,000.
     weight_per_cost=5.0,
     trade_page_key="fromId",

@@ -13,6 +13,8 @@ import certifi
 from exchanges.account import CcxtAccount
 from exchanges.calling import ask
 from exchanges.client import PING_INTERVAL_MS, client_class
+from exchanges.clock import measure_offset_ms
+from exchanges.line import AccountLine, VenueLine
 from exchanges.port import Account, ApiKey, PublicMarket, VenueAddress
 from exchanges.public import CcxtMarket
 from exchanges.quirks import quirks_of
@@ -20,19 +22,6 @@ from exchanges.quirks import quirks_of
 RECEIVE_WINDOW_MS = 3_000
 REQUEST_TIMEOUT_MS = 10_000
 MARKETS_AGE_MAX_S = 3_600.0
-
-
-class SharedLine:
-    """What all clients of a venue share."""
-
-    def __init__(self) -> None:
-        self.clock_offset_ms = 0
-
-    async def admit(self, cost: float) -> None:
-        """Wait until a request of that cost may leave."""
-
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """The venue answered with these headers."""
 
 
 class Venue:
@@ -52,22 +41,24 @@ class Venue:
         self._receive_window_ms = receive_window_ms
         self._request_timeout_ms = request_timeout_ms
         self._quirks = quirks_of(address.ccxt_id)
-        self._line = SharedLine()
+        self._line = VenueLine(self._quirks.limits, self._quirks.weight_per_cost)
         self._client: Any = None
         self._accounts: WeakSet[Any] = WeakSet()
         self._session: aiohttp.ClientSession | None = None
         self._loading = asyncio.Lock()
         self._loaded_at: float | None = None
 
-    async def account(self, key: ApiKey) -> Account:
-        await self._load_markets()
-        client = self._client.copy_with(apiKey=key.key, secret=key.secret)
+    async def account(self, key: ApiKey, *, tenant: str | None = None) -> Account:
+        """`tenant`: whose share of the request budget it uses. None: a share of its own."""
+        await self._prepare()
+        line = AccountLine(self._line, tenant=tenant or key.key, account=key.key)
+        client = self._client.copy_with(apiKey=key.key, secret=key.secret, line=line)
         self._accounts.add(client)
         return CcxtAccount(client, self._quirks)
 
     async def public(self, *, closes_venue: bool = False) -> PublicMarket:
         """The venue's public side. Closing it closes the venue only if that is asked for here."""
-        return CcxtMarket(self._open(), self._load_markets, self.close if closes_venue else None)
+        return CcxtMarket(self._open(), self._prepare, self.close if closes_venue else None)
 
     async def close(self) -> None:
         for client in (*self._accounts, self._client):
@@ -77,13 +68,15 @@ class Venue:
             await self._session.close()
         self._client = self._session = None
 
-    async def _load_markets(self) -> None:
+    async def _prepare(self) -> None:
         async with self._loading:
             now = time.monotonic()
             if self._loaded_at is None or now - self._loaded_at > MARKETS_AGE_MAX_S:
-                await ask(self._open().load_markets(reload=True))
-                for client in self._accounts:
-                    client.set_markets_from_exchange(self._client)
+                client = self._open()
+                await ask(client.load_markets(reload=True))
+                await measure_offset_ms(client)
+                for account in self._accounts:
+                    account.set_markets_from_exchange(client)
                 self._loaded_at = now
 
     def _open(self) -> Any:
@@ -94,7 +87,7 @@ class Venue:
                 connector=aiohttp.TCPConnector(ssl=tls, limit=0), cookie_jar=aiohttp.DummyCookieJar()
             )
             self._client = client_class(self.address.ccxt_id)(self._settings(tls))
-            self._client.line = self._line
+            self._client.line = AccountLine(self._line, tenant="", account="")
             self._point_to_address()
         return self._client
 

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,12 @@ def recorded() -> Callable[[str], Any]:
 @pytest.fixture
 async def scripted(recorded: Callable[[str], Any]) -> AsyncIterator[ScriptedVenue]:
     venue = ScriptedVenue()
+
+    async def tell_time(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"serverTime": time.time_ns() // 1_000_000})
+
     venue.answer("GET /exchangeInfo", recorded("exchange_info"))
+    venue.answers["GET /time"] = tell_time
     server = web.AppRunner(web.Application(), handler_cancellation=True)
     server.app.router.add_route("*", "/{path:.*}", venue.handle)
     await server.setup()

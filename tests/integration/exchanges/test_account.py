@@ -17,7 +17,6 @@ from trading.orders import ApprovedOrder, OrderKind, OrderState, Purpose, Side
 NAME = ClientOrderId("tfabcdefghijklmnopqrstuvwxyz2345")
 BTC_USDT = Symbol("BTC/USDT")
 Recorded = Callable[[str], Any]
-SIGNED_AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
 
 AN_ORDER = ApprovedOrder(
@@ -40,7 +39,8 @@ async def test_a_limit_order_is_sent_as_approved(
     scripted: Any, account: Account, recorded: Callable[[str], Any]
 ) -> None:
     scripted.answer("POST /order", recorded("order_placed"))
-    placed = await account.place(AN_ORDER, SIGNED_AT)
+    signed_at = datetime.now(UTC) - timedelta(seconds=1)
+    placed = await account.place(AN_ORDER, signed_at)
     sent = scripted.received[-1].params
     assert (placed.client_order_id, placed.state) == (NAME, OrderState.OPEN)
     signature = sent.pop("signature")
@@ -54,7 +54,7 @@ async def test_a_limit_order_is_sent_as_approved(
         "newOrderRespType": "FULL",
         "quantity": "0.00042",
         "price": "61204.1",
-        "timestamp": "1767323045678",
+        "timestamp": str(int(signed_at.timestamp()) * 1000 + signed_at.microsecond // 1000),
         "recvWindow": "3000",
     }
 
@@ -75,7 +75,7 @@ async def test_each_kind_is_sent_as_the_venue_names_it(
     expected: dict[str, str],
 ) -> None:
     scripted.answer("POST /order", recorded("order_placed"))
-    await account.place(msgspec.structs.replace(AN_ORDER, kind=kind, price=price), SIGNED_AT)
+    await account.place(msgspec.structs.replace(AN_ORDER, kind=kind, price=price), datetime.now(UTC))
     sent = scripted.received[-1].params
     assert expected == {name: sent[name] for name in ("type", "quantity", "price") if name in sent}
     assert ("timeInForce" in sent) == (kind is OrderKind.LIMIT)
@@ -85,10 +85,11 @@ async def test_many_orders_at_once_keep_their_own_signing_times(
     scripted: Any, account: Account, recorded: Recorded
 ) -> None:
     scripted.answer("POST /order", recorded("order_placed"))
-    times = [SIGNED_AT + timedelta(milliseconds=n) for n in range(20)]
+    now = datetime.now(UTC).replace(microsecond=0)
+    times = [now + timedelta(milliseconds=n) for n in range(20)]
     await asyncio.gather(*(account.place(AN_ORDER, at) for at in times))
     sent = {int(each.params["timestamp"]) for each in scripted.received if each.method == "POST"}
-    assert sent == {1767323045678 + n for n in range(20)}
+    assert sent == {int(now.timestamp()) * 1000 + n for n in range(20)}
 
 
 async def test_other_requests_are_signed_with_the_venues_time(
@@ -128,7 +129,7 @@ async def test_fills_are_read_to_the_last_page_in_the_order_of_their_ids(
     scripted.answers["GET /myTrades"] = list_trades
     fills = await account.fills_since(BTC_USDT, TradeId("7"))
     assert [int(fill.trade_id) for fill in fills] == list(range(8, 2500))
-    assert [each.params["fromId"] for each in scripted.received[1:]] == ["8", "1008", "2008"]
+    assert [each.params["fromId"] for each in scripted.received if "fromId" in each.params] == ["8", "1008", "2008"]
     assert len(await account.fills_since(BTC_USDT, None)) == 2500
 
 

@@ -47,7 +47,7 @@ async def test_only_markets_that_trade_are_listed(market: PublicMarket) -> None:
 
 async def test_the_markets_are_asked_for_once(scripted: Any, venue: Venue, market: PublicMarket) -> None:
     await asyncio.gather(*(market.instruments() for _ in range(3)), *(venue.public() for _ in range(3)))
-    assert [each.path for each in scripted.received] == ["/api/v3/exchangeInfo"]
+    assert [each.path for each in scripted.received].count("/api/v3/exchangeInfo") == 1
 
 
 async def test_quotes_of_the_symbols_asked_for(scripted: Any, market: PublicMarket, recorded: Any) -> None:
