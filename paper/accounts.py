@@ -2,7 +2,7 @@
 
 import msgspec
 
-from paper.orders import Order
+from paper.orders import Order, OrderList
 
 
 class Balance:
@@ -43,6 +43,7 @@ class Account:
         self.open_orders: dict[int, Order] = {}
         self.by_client_id: dict[tuple[str, str], Order] = {}
         """By symbol and client id, the newest order of that name: names are unique among open orders only."""
+        self.lists: dict[int, OrderList] = {}
         self.trades: list[AccountTrade] = []
         self.trades_of: dict[int, list[AccountTrade]] = {}
         """By order."""

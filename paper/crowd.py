@@ -19,8 +19,9 @@ class Crowd:
     def __init__(self, venue: Venue, symbol: str) -> None:
         self._venue = venue
         self._symbol = symbol
-        self._book = venue.markets[symbol].book
-        self._market = venue.markets[symbol].market
+        self._pit = venue.pits[symbol]
+        self._book = self._pit.book
+        self._market = self._pit.market
         self._orders: dict[tuple[bool, int], Resting] = {}
 
     def follow(self, tick: Tick, now: int) -> None:
@@ -33,12 +34,12 @@ class Crowd:
                 self._book.cancel(order.id)
         for (buy, price), quantity in wanted.items():
             if (buy, price) not in self._orders:
-                order_or_none = self._venue.rest_house(self._symbol, buy, price, quantity, now)
+                order_or_none = self._venue.execution.rest_house(self._symbol, buy, price, quantity, now)
                 if order_or_none is not None:
                     self._orders[buy, price] = order_or_none
         for printed in tick.prints:
-            self._venue.take_house(self._symbol, printed.buy, printed.price, printed.quantity, now)
-        self._venue.settle(self._symbol, now)
+            self._venue.execution.take_house(self._symbol, printed.buy, printed.price, printed.quantity, now)
+        self._venue.execution.settle(self._pit, now)
 
     def leave(self) -> None:
         for order in self._orders.values():

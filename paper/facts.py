@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from paper.candles import Candle
-from paper.orders import Order, Status
+from paper.orders import Order, OrderList, Status
 
 
 class KeyKind(StrEnum):
@@ -62,6 +62,21 @@ class OrderAccepted(msgspec.Struct, frozen=True, tag="order"):
     order: Order
 
 
+class ListAccepted(msgspec.Struct, frozen=True, tag="list"):
+    """An order list with its orders: all of it or nothing."""
+
+    list: OrderList
+    orders: tuple[Order, ...]
+
+
+class StopTrailed(msgspec.Struct, frozen=True, kw_only=True, tag="trailed"):
+    """A trailing stop has seen a better price than any before."""
+
+    id: int
+    extreme: int
+    at: int
+
+
 class OrderTriggered(msgspec.Struct, frozen=True, kw_only=True, tag="triggered"):
     id: int
     at: int
@@ -75,6 +90,8 @@ class OrderEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ended", omit_de
     status: Status
     at: int
     cancel_id: str = ""
+    reason: str = ""
+    """Why it expired, in the venue's word for it."""
 
 
 class Traded(msgspec.Struct, frozen=True, kw_only=True, tag="trade", omit_defaults=True):
@@ -124,6 +141,8 @@ Fact = (
     | KeyRevoked
     | FundsMoved
     | OrderAccepted
+    | ListAccepted
+    | StopTrailed
     | OrderTriggered
     | OrderEnded
     | Traded

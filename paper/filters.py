@@ -20,7 +20,6 @@ class NewOrder(msgspec.Struct, kw_only=True):
     price: int = 0
     stop_price: int = 0
     trailing_delta: int = 0
-    iceberg: int = 0
     client_id: str = ""
 
 

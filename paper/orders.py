@@ -56,7 +56,6 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     price: int = 0
     stop_price: int = 0
     trailing_delta: int = 0
-    iceberg: int = 0
     list_id: int = -1
     placed_at: int
 
@@ -69,9 +68,11 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     working_at: int = 0
     """When it entered the book; 0 while it waits for its trigger."""
     extreme: int = 0
-    """The best price seen since a trailing stop was armed."""
+    """The best price that a trailing stop has seen since it began to follow; 0 before."""
+    trailing_since: int = 0
     cancel_id: str = ""
     """The client id of the cancellation that ended it."""
+    expiry_reason: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -96,3 +97,14 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def cost_at_limit(self, quantity: int) -> int:
         return product(self.price, quantity)
+
+
+class OrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders of which one cancels the other."""
+
+    id: int
+    account: str
+    symbol: str
+    client_id: str
+    orders: tuple[int, ...]
+    placed_at: int

@@ -4,7 +4,8 @@ from typing import Any
 
 from paper.accounts import Account, AccountTrade
 from paper.fixed import text
-from paper.orders import OPEN, Order
+from paper.orders import OPEN, Order, OrderList
+from paper.state import State
 
 Json = dict[str, Any]
 
@@ -39,8 +40,9 @@ def _conditions(order: Order) -> Json:
         conditions["stopPrice"] = text(order.stop_price)
     if order.trailing_delta:
         conditions["trailingDelta"] = order.trailing_delta
-    if order.iceberg:
-        conditions["icebergQty"] = text(order.iceberg)
+        conditions["trailingTime"] = order.trailing_since or -1
+    if order.expiry_reason:
+        conditions["expiryReason"] = order.expiry_reason
     return conditions
 
 
@@ -80,7 +82,7 @@ def order_cancelled(order: Order) -> Json:
 def order_status(order: Order) -> Json:
     return order_result(order) | {
         "stopPrice": text(order.stop_price),
-        "icebergQty": text(order.iceberg),
+        "icebergQty": text(0),
         "time": order.placed_at,
         "updateTime": order.updated_at,
         "isWorking": order.working_at > 0,
@@ -128,7 +130,7 @@ def execution_report(order: Order, kind: str, at: int, *, trade: AccountTrade | 
         "q": text(order.quantity),
         "p": text(order.price),
         "P": text(order.stop_price),
-        "F": text(order.iceberg),
+        "F": text(0),
         "g": order.list_id,
         "C": order.client_id if cancelled else "",
         "x": kind,
@@ -150,9 +152,57 @@ def execution_report(order: Order, kind: str, at: int, *, trade: AccountTrade | 
         "Z": text(order.quote_filled),
         "Y": text(trade.quote if trade else 0),
         "Q": text(order.quote_quantity),
-        "W": order.working_at,
         "V": NO_PREVENTION,
-        **({"d": order.trailing_delta} if order.trailing_delta else {}),
+        **_report_conditions(order),
+    }
+
+
+def _report_conditions(order: Order) -> Json:
+    conditions: Json = {}
+    if order.working_at:
+        conditions["W"] = order.working_at
+    if order.trailing_delta:
+        conditions |= {"d": order.trailing_delta, "D": order.trailing_since or -1}
+    if order.expiry_reason:
+        conditions["eR"] = order.expiry_reason
+    return conditions
+
+
+def list_status(order_list: OrderList, orders: list[Order]) -> Json:
+    """How an order list stands, as every answer about it begins."""
+    executing = any(order.is_open for order in orders)
+    return {
+        "orderListId": order_list.id,
+        "contingencyType": "OCO",
+        "listStatusType": "EXEC_STARTED" if executing else "ALL_DONE",
+        "listOrderStatus": "EXECUTING" if executing else "ALL_DONE",
+        "listClientOrderId": order_list.client_id,
+        "transactionTime": max(order.updated_at for order in orders),
+        "symbol": order_list.symbol,
+        "orders": [{"symbol": order.symbol, "orderId": order.id, "clientOrderId": order.client_id} for order in orders],
+    }
+
+
+def list_cancelled(state: State, order_list: OrderList) -> Json:
+    orders = [state.orders[order_id] for order_id in order_list.orders]
+    return list_status(order_list, orders) | {"orderReports": [order_cancelled(order) for order in orders]}
+
+
+def list_report(order_list: OrderList, orders: list[Order], at: int) -> Json:
+    """What the user stream says of an order list."""
+    status = list_status(order_list, orders)
+    return {
+        "e": "listStatus",
+        "E": at,
+        "s": order_list.symbol,
+        "g": order_list.id,
+        "c": "OCO",
+        "l": status["listStatusType"],
+        "L": status["listOrderStatus"],
+        "r": "NONE",
+        "C": order_list.client_id,
+        "T": at,
+        "O": [{"s": order.symbol, "i": order.id, "c": order.client_id} for order in orders],
     }
 
 

@@ -10,6 +10,7 @@ from paper.errors import Refused, illegal, missing, too_precise
 from paper.facts import Key
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+_MICROSECONDS_FROM = 10**14
 _NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 
@@ -40,6 +41,10 @@ class Request:
         self.key = key
         self._account = account
 
+    def derived(self, params: Mapping[str, str]) -> "Request":
+        """The same request with other parameters: what one leg of a list would be by itself."""
+        return Request(params=params, now=self.now)
+
     def text(self, name: str) -> str:
         value = self.params.get(name)
         if not value:
@@ -51,6 +56,14 @@ class Request:
         if not _INTEGER.fullmatch(value):
             raise illegal(name, "^[0-9]{1,20}$")
         return int(value)
+
+    def moment(self, name: str) -> int:
+        """A time in milliseconds. Whoever sends microseconds is understood too."""
+        value = self.integer(name)
+        return value // 1000 if value >= _MICROSECONDS_FROM else value
+
+    def optional_moment(self, name: str) -> int | None:
+        return self.moment(name) if self.params.get(name) else None
 
     def optional_integer(self, name: str) -> int | None:
         return self.integer(name) if self.params.get(name) else None
@@ -84,6 +97,10 @@ class Request:
         return value.lower() == "true"
 
 
+def period(request: Request) -> tuple[int | None, int | None]:
+    return request.optional_moment("startTime"), request.optional_moment("endTime")
+
+
 def read_query(*parts: str) -> tuple[dict[str, str], str]:
     """Parameters from a query string and a form body, and what of them was signed."""
     params: dict[str, str] = {}
@@ -91,10 +108,12 @@ def read_query(*parts: str) -> tuple[dict[str, str], str]:
     for part in parts:
         if not part:
             continue
-        for name, value in parse_qsl(part, keep_blank_values=True):
-            if name in params:
-                raise Refused(-1101, "Too many parameters; expected no duplicates.")
-            params[name] = value
+        pairs = parse_qsl(part, keep_blank_values=True)
+        named = dict(pairs)
+        if len(named) != len(pairs):
+            raise Refused(-1101, "Duplicate values for a parameter detected.")
+        # What both the address and the body name, the address decides.
+        params = named | params
         signed.append(_unsigned(part))
     return params, "".join(signed)
 

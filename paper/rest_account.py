@@ -4,7 +4,7 @@ from paper.endpoints import Access, Endpoint, Methods, Routes
 from paper.fixed import ONE, text
 from paper.markets import DISCOUNT_ASSET, DISCOUNT_PERCENT
 from paper.payloads import Json, account_trade, balances
-from paper.requests import Request
+from paper.requests import Request, period
 from paper.venue import Venue
 
 
@@ -57,9 +57,9 @@ class AccountDesk:
 
     def trades(self, request: Request) -> list[Json]:
         symbol = request.text("symbol")
-        self._venue.trading(symbol)
+        self._venue.pit(symbol)
         order_id = request.optional_integer("orderId")
-        first, start, end = (request.optional_integer(name) for name in ("fromId", "startTime", "endTime"))
+        first, start, end = (request.optional_integer("fromId"), *period(request))
         source = request.account.trades if order_id is None else request.account.trades_of.get(order_id, [])
         chosen = [
             trade
@@ -74,7 +74,7 @@ class AccountDesk:
         return [account_trade(trade) for trade in (chosen[:limit] if from_oldest else chosen[-limit:])]
 
     def commission(self, request: Request) -> Json:
-        market = self._venue.trading(request.text("symbol")).market
+        market = self._venue.pit(request.text("symbol")).market
         nothing = {"maker": text(0), "taker": text(0), "buyer": text(0), "seller": text(0)}
         return {
             "symbol": market.symbol,

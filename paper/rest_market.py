@@ -10,9 +10,10 @@ from paper.errors import INVALID_SYMBOL, Refused, illegal, missing
 from paper.exchange_info import RATE_LIMITS, symbol_info
 from paper.fixed import text
 from paper.payloads import Json
-from paper.requests import Request
+from paper.pits import Pit
+from paper.requests import Request, period
 from paper.tape import AggregateTrade, PublicTrade
-from paper.venue import Trading, Venue
+from paper.venue import Venue
 
 
 class MarketDesk:
@@ -69,30 +70,30 @@ class MarketDesk:
         }
 
     def depth(self, request: Request) -> Json:
-        trading = self._one(request)
+        pit = self._one(request)
         limit = request.limit(100, 5000)
-        book = trading.book
+        book = pit.book
         return {
-            "lastUpdateId": trading.update_id,
+            "lastUpdateId": pit.update_id,
             "bids": [[text(price), text(quantity)] for price, quantity in book.depth(True, limit)],
             "asks": [[text(price), text(quantity)] for price, quantity in book.depth(False, limit)],
         }
 
     def trades(self, request: Request) -> list[Json]:
-        trading = self._one(request)
+        pit = self._one(request)
         limit = request.limit(500, 1000)
         start = request.optional_integer("fromId")
-        known = list(trading.tape.trades)
+        known = list(pit.tape.trades)
         chosen = known[-limit:] if start is None else [trade for trade in known if trade.id >= start][:limit]
         return [_trade(trade) for trade in chosen]
 
     def aggregate_trades(self, request: Request) -> list[Json]:
-        trading = self._one(request)
+        pit = self._one(request)
         limit = request.limit(500, 1000)
-        first, start, end = (request.optional_integer(name) for name in ("fromId", "startTime", "endTime"))
+        first, start, end = (request.optional_integer("fromId"), *period(request))
         chosen = [
             trade
-            for trade in trading.tape.aggregates
+            for trade in pit.tape.aggregates
             if (first is None or trade.id >= first)
             and (start is None or trade.at >= start)
             and (end is None or trade.at <= end)
@@ -101,45 +102,43 @@ class MarketDesk:
         return [_aggregate(trade) for trade in (chosen[:limit] if from_oldest else chosen[-limit:])]
 
     def klines(self, request: Request) -> list[list[Any]]:
-        trading = self._one(request)
+        pit = self._one(request)
         interval = request.text("interval")
-        start, end = request.optional_integer("startTime"), request.optional_integer("endTime")
-        candles = trading.tape.candles(interval, start, end, request.limit(500, 1000))
+        start, end = period(request)
+        candles = pit.tape.candles(interval, start, end, request.limit(500, 1000))
         return [_kline(interval, candle) for candle in candles]
 
     def average_price(self, request: Request) -> Json:
-        trading = self._one(request)
-        last = trading.tape.trades[-1].at if trading.tape.trades else request.now
-        return {"mins": 5, "price": text(trading.tape.average_price()), "closeTime": last}
+        pit = self._one(request)
+        last = pit.tape.trades[-1].at if pit.tape.trades else request.now
+        return {"mins": 5, "price": text(pit.tape.average_price()), "closeTime": last}
 
     def ticker_24h(self, request: Request) -> Json | list[Json]:
         make = mini_ticker if request.params.get("type") == "MINI" else full_ticker
-        return self._each(request, lambda trading: make(trading, request.now))
+        return self._each(request, lambda pit: make(pit, request.now))
 
     def ticker_price(self, request: Request) -> Json | list[Json]:
         prices = self._venue.state.last_price
-        return self._each(
-            request, lambda trading: {"symbol": trading.market.symbol, "price": text(prices[trading.market.symbol])}
-        )
+        return self._each(request, lambda pit: {"symbol": pit.market.symbol, "price": text(prices[pit.market.symbol])})
 
     def ticker_book(self, request: Request) -> Json | list[Json]:
         return self._each(request, book_ticker)
 
-    def _one(self, request: Request) -> Trading:
-        return self._venue.trading(request.text("symbol"))
+    def _one(self, request: Request) -> Pit:
+        return self._venue.pit(request.text("symbol"))
 
     def _each(self, request: Request, make: Any) -> Json | list[Json]:
         if request.params.get("symbol"):
             return make(self._one(request))  # type: ignore[no-any-return]
-        return [make(trading) for trading in self._asked(request)]
+        return [make(pit) for pit in self._asked(request)]
 
-    def _asked(self, request: Request) -> list[Trading]:
+    def _asked(self, request: Request) -> list[Pit]:
         """The markets that `symbol` or `symbols` names; all of them if neither was sent."""
         if request.params.get("symbol"):
             return [self._one(request)]
         names = request.params.get("symbols")
         if not names:
-            return list(self._venue.markets.values())
+            return list(self._venue.pits.values())
         try:
             symbols = json.loads(names)
         except ValueError:
@@ -148,16 +147,16 @@ class MarketDesk:
             raise illegal("symbols", '^\\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\\]$')
         if not symbols:
             raise missing("symbols")
-        if any(symbol not in self._venue.markets for symbol in symbols):
+        if any(symbol not in self._venue.pits for symbol in symbols):
             raise Refused(-1121, INVALID_SYMBOL)
-        return [self._venue.markets[symbol] for symbol in symbols]
+        return [self._venue.pits[symbol] for symbol in symbols]
 
 
-def book_ticker(trading: Trading) -> Json:
-    book = trading.book
+def book_ticker(pit: Pit) -> Json:
+    book = pit.book
     bid, ask = book.best_bid, book.best_ask
     return {
-        "symbol": trading.market.symbol,
+        "symbol": pit.market.symbol,
         "bidPrice": text(bid or 0),
         "bidQty": text(book.quantity_at(True, bid) if bid else 0),
         "askPrice": text(ask or 0),
@@ -165,26 +164,26 @@ def book_ticker(trading: Trading) -> Json:
     }
 
 
-def mini_ticker(trading: Trading, now: int) -> Json:
-    day = _day(trading, now)
+def mini_ticker(pit: Pit, now: int) -> Json:
+    day = _day(pit, now)
     return {
-        "symbol": trading.market.symbol,
+        "symbol": pit.market.symbol,
         "openPrice": text(day.open),
         "highPrice": text(day.high),
         "lowPrice": text(day.low),
         "lastPrice": text(day.close),
         "volume": text(day.volume),
         "quoteVolume": text(day.quote_volume),
-        **_span(trading, day, now),
+        **_span(pit, day, now),
     }
 
 
-def full_ticker(trading: Trading, now: int) -> Json:
-    day = _day(trading, now)
+def full_ticker(pit: Pit, now: int) -> Json:
+    day = _day(pit, now)
     change = day.close - day.open
-    last = trading.tape.trades[-1] if trading.tape.trades else None
-    best = book_ticker(trading)
-    return mini_ticker(trading, now) | {
+    last = pit.tape.trades[-1] if pit.tape.trades else None
+    best = book_ticker(pit)
+    return mini_ticker(pit, now) | {
         "priceChange": text(change),
         "priceChangePercent": f"{fixed.to_decimal(change * 100 * fixed.ONE // day.open):.3f}",
         "weightedAvgPrice": text(day.quote_volume * fixed.ONE // day.volume if day.volume else day.close),
@@ -194,8 +193,8 @@ def full_ticker(trading: Trading, now: int) -> Json:
     }
 
 
-def _span(trading: Trading, day: Candle, now: int) -> Json:
-    trades = trading.tape.trades
+def _span(pit: Pit, day: Candle, now: int) -> Json:
+    trades = pit.tape.trades
     return {
         "openTime": now - 86_400_000,
         "closeTime": now,
@@ -205,9 +204,9 @@ def _span(trading: Trading, day: Candle, now: int) -> Json:
     }
 
 
-def _day(trading: Trading, now: int) -> Candle:
-    start = trading.market.start_price
-    return trading.tape.day(now) or Candle(now, start, start, start, start)
+def _day(pit: Pit, now: int) -> Candle:
+    start = pit.market.start_price
+    return pit.tape.day(now) or Candle(now, start, start, start, start)
 
 
 def _trade(trade: PublicTrade) -> Json:

@@ -1,18 +1,11 @@
 """Orders over REST and the WebSocket API: place, query, cancel."""
 
-import re
-
 from paper.endpoints import Access, Endpoint, Methods, Routes
-from paper.errors import Refused, illegal, missing, not_required
-from paper.filters import NewOrder
-from paper.orders import CONDITIONAL, PRICELESS, OrderType, TimeInForce
-from paper.payloads import Json, order_cancelled, order_placed, order_status
-from paper.requests import Request
+from paper.errors import UNKNOWN_ORDER, Refused, invalid
+from paper.order_form import read_client_id, read_order, read_restriction, response_detail, which_order
+from paper.payloads import Json, list_cancelled, order_cancelled, order_placed, order_status
+from paper.requests import Request, period
 from paper.venue import Venue, Which
-
-_CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
-_CLIENT_ID_LEGAL = "^[a-zA-Z0-9-_]{1,36}$"
-_DETAILS = ("ACK", "RESULT", "FULL")
 
 
 class TradeDesk:
@@ -24,6 +17,7 @@ class TradeDesk:
         return {
             ("POST", "/api/v3/order"): Endpoint(self.place, trade, weight=1, orders=1, changes=True),
             ("POST", "/api/v3/order/test"): Endpoint(self.test, trade, weight=1),
+            ("POST", "/api/v3/order/cancelReplace"): Endpoint(self.replace, trade, weight=1, orders=1, changes=True),
             ("GET", "/api/v3/order"): Endpoint(self.query, Access.SIGNED, weight=4),
             ("DELETE", "/api/v3/order"): Endpoint(self.cancel, trade, weight=1, changes=True),
             ("GET", "/api/v3/openOrders"): Endpoint(self.open_orders, Access.SIGNED, weight=_open_orders_weight),
@@ -36,6 +30,7 @@ class TradeDesk:
         return {
             "order.place": routes["POST", "/api/v3/order"],
             "order.test": routes["POST", "/api/v3/order/test"],
+            "order.cancelReplace": routes["POST", "/api/v3/order/cancelReplace"],
             "order.status": routes["GET", "/api/v3/order"],
             "order.cancel": routes["DELETE", "/api/v3/order"],
             "openOrders.status": routes["GET", "/api/v3/openOrders"],
@@ -50,37 +45,84 @@ class TradeDesk:
         return order_placed(order, detail, request.account.trades_of.get(order.id, []))
 
     def test(self, request: Request) -> Json:
-        self._venue.check(request.account, read_order(request))
+        self._venue.check(read_order(request))
         return {}
 
     def query(self, request: Request) -> Json:
-        return order_status(self._venue.query(request.account, _which(request)))
+        return order_status(self._venue.query(request.account, which_order(request)))
 
     def cancel(self, request: Request) -> Json:
-        cancel_id = read_client_id(request, "newClientOrderId")
-        return order_cancelled(self._venue.cancel(request.account, _which(request), request.now, cancel_id))
+        order = self._venue.cancel(
+            request.account,
+            which_order(request),
+            request.now,
+            cancel_id=read_client_id(request, "newClientOrderId"),
+            only=read_restriction(request),
+        )
+        order_list = self._venue.state.lists.get(order.list_id)
+        return order_cancelled(order) if order_list is None else list_cancelled(self._venue.state, order_list)
+
+    def replace(self, request: Request) -> Json:
+        """Cancel one order and place another. Each may fail alone, and the answer tells of both."""
+        mode = request.text("cancelReplaceMode")
+        if mode not in {"STOP_ON_FAILURE", "ALLOW_FAILURE"}:
+            raise invalid("cancelReplaceMode")
+        which = which_order(request, "cancelOrderId", "cancelOrigClientOrderId")
+        restriction, cancel_id = read_restriction(request), read_client_id(request, "cancelNewClientOrderId")
+        new = read_order(request)
+        detail = response_detail(request, new.type)
+        self._venue.check(new)
+        data: Json = {"cancelResult": "SUCCESS", "newOrderResult": "SUCCESS"}
+        failures = 0
+        try:
+            cancelled = self._venue.cancel(request.account, which, request.now, cancel_id=cancel_id, only=restriction)
+            data["cancelResponse"] = order_cancelled(cancelled)
+        except Refused as refusal:
+            failures += 1
+            data |= {"cancelResult": "FAILURE", "cancelResponse": refusal.body}
+            if mode == "STOP_ON_FAILURE":
+                data |= {"newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
+                raise Refused(-2022, "Order cancel-replace failed.", 400, data) from None
+        try:
+            order = self._venue.place(request.account, new, request.now)
+            data["newOrderResponse"] = order_placed(order, detail, request.account.trades_of.get(order.id, []))
+        except Refused as refusal:
+            failures += 1
+            data |= {"newOrderResult": "FAILURE", "newOrderResponse": refusal.body}
+        if failures == 2:
+            raise Refused(-2022, "Order cancel-replace failed.", 400, data)
+        if failures:
+            raise Refused(-2021, "Order cancel-replace partially failed.", 409, data)
+        return data
 
     def open_orders(self, request: Request) -> list[Json]:
         symbol = request.params.get("symbol")
         if symbol:
-            self._venue.trading(symbol)
+            self._venue.pit(symbol)
         orders = request.account.open_orders.values()
         return [order_status(order) for order in orders if not symbol or order.symbol == symbol]
 
     def cancel_all(self, request: Request) -> list[Json]:
         symbol = request.text("symbol")
-        self._venue.trading(symbol)
+        self._venue.pit(symbol)
         doomed = [order for order in request.account.open_orders.values() if order.symbol == symbol]
         if not doomed:
-            raise Refused(-2011, "Unknown order sent.")
+            raise Refused(-2011, UNKNOWN_ORDER)
+        answers = []
         for order in doomed:
+            if not order.is_open:
+                continue  # went with another leg of its list
             self._venue.cancel(request.account, Which(symbol, order.id), request.now)
-        return [order_cancelled(order) for order in doomed]
+            order_list = self._venue.state.lists.get(order.list_id)
+            answers.append(
+                order_cancelled(order) if order_list is None else list_cancelled(self._venue.state, order_list)
+            )
+        return answers
 
     def all_orders(self, request: Request) -> list[Json]:
         symbol = request.text("symbol")
-        self._venue.trading(symbol)
-        first, start, end = (request.optional_integer(name) for name in ("orderId", "startTime", "endTime"))
+        self._venue.pit(symbol)
+        first, start, end = (request.optional_integer("orderId"), *period(request))
         chosen = [
             order
             for order in request.account.orders.values()
@@ -92,92 +134,6 @@ class TradeDesk:
         limit = request.limit(500, 1000)
         from_oldest = first is not None or start is not None
         return [order_status(order) for order in (chosen[:limit] if from_oldest else chosen[-limit:])]
-
-
-def read_order(request: Request) -> NewOrder:
-    """Read an order from its parameters: present where its type needs them, absent where it does not know them."""
-    side = request.text("side")
-    if side not in {"BUY", "SELL"}:
-        raise Refused(-1117, "Invalid side.")
-    try:
-        kind = OrderType(request.text("type"))
-    except ValueError:
-        raise Refused(-1116, "Invalid orderType.") from None
-    new = NewOrder(
-        symbol=request.text("symbol"),
-        buy=side == "BUY",
-        type=kind,
-        quantity=request.amount("quantity"),
-        quote_quantity=request.amount("quoteOrderQty"),
-        price=request.amount("price"),
-        stop_price=request.amount("stopPrice"),
-        trailing_delta=request.optional_integer("trailingDelta") or 0,
-        client_id=read_client_id(request, "newClientOrderId"),
-    )
-    _check_presence(request, new)
-    return new
-
-
-def _check_presence(request: Request, new: NewOrder) -> None:
-    takes_limit = new.type not in PRICELESS
-    needed, unknown = {"quantity"}, {"quoteOrderQty"}
-    (needed if takes_limit else unknown).add("price")
-    if takes_limit and new.type is not OrderType.LIMIT_MAKER:
-        new.time_in_force = read_time_in_force(request)
-    else:
-        unknown.add("timeInForce")
-    if new.type is OrderType.MARKET:
-        _need_one(request, "quantity", "quoteOrderQty")
-        needed.clear()
-        unknown.remove("quoteOrderQty")
-        if new.quantity and new.quote_quantity:
-            raise not_required("quoteOrderQty")
-    if new.type in CONDITIONAL:
-        _need_one(request, "stopPrice", "trailingDelta")
-    else:
-        unknown |= {"stopPrice", "trailingDelta"}
-    for name in sorted(needed):
-        request.text(name)
-    for name in sorted(unknown):
-        if request.params.get(name):
-            raise not_required(name)
-
-
-def _need_one(request: Request, *names: str) -> None:
-    if not any(request.params.get(name) for name in names):
-        either = " or ".join(f"'{name}'" for name in names)
-        raise Refused(-1102, f"Param {either} must be sent, but both were empty/null!")
-
-
-def read_time_in_force(request: Request, name: str = "timeInForce") -> TimeInForce:
-    try:
-        return TimeInForce(request.text(name))
-    except ValueError:
-        raise Refused(-1115, "Invalid timeInForce.") from None
-
-
-def read_client_id(request: Request, name: str) -> str:
-    value = request.params.get(name, "")
-    if value and not _CLIENT_ID.fullmatch(value):
-        raise illegal(name, _CLIENT_ID_LEGAL)
-    return value
-
-
-def response_detail(request: Request, kind: OrderType) -> str:
-    detail = request.params.get("newOrderRespType")
-    if not detail:
-        return "FULL" if kind in {OrderType.LIMIT, OrderType.MARKET} else "ACK"
-    if detail not in _DETAILS:
-        raise missing("newOrderRespType")
-    return detail
-
-
-def _which(request: Request) -> Which:
-    symbol, order_id = request.text("symbol"), request.optional_integer("orderId")
-    client_id = request.params.get("origClientOrderId", "")
-    if order_id is None:
-        _need_one(request, "origClientOrderId", "orderId")
-    return Which(symbol, order_id, client_id)
 
 
 def _open_orders_weight(request: Request) -> int:

@@ -62,7 +62,7 @@ class WalletDesk:
 
     def fees(self, request: Request) -> list[Json]:
         symbol = request.params.get("symbol")
-        markets = [self._venue.trading(symbol).market] if symbol else self._venue.state.markets.values()
+        markets = [self._venue.pit(symbol).market] if symbol else self._venue.state.markets.values()
         return [
             {
                 "symbol": market.symbol,

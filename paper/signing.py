@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from paper.accounts import Account
 from paper.errors import BadSettings, Refused, missing
 from paper.facts import Key, KeyKind
+from paper.fixed import ONE
 from paper.requests import Request
 
 _EARLY_MS = 1000
@@ -46,10 +47,8 @@ class Doorkeeper:
             raise Refused(-1022, "Signature for this request is not valid.")
 
     def _check_time(self, request: Request) -> None:
-        timestamp = request.integer("timestamp")
-        window = request.optional_integer("recvWindow")
-        if window is None:
-            window = _WINDOW_DEFAULT_MS
+        timestamp = request.moment("timestamp")
+        window = request.amount("recvWindow") // ONE if request.params.get("recvWindow") else _WINDOW_DEFAULT_MS
         if window > _WINDOW_MAX_MS:
             raise Refused(-1131, "recvWindow must be less than 60000.")
         if timestamp >= request.now + _EARLY_MS:

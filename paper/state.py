@@ -12,17 +12,19 @@ from paper.facts import (
     Key,
     KeyIssued,
     KeyRevoked,
+    ListAccepted,
     MarketMoved,
     MinuteClosed,
     Opened,
     OrderAccepted,
     OrderEnded,
     OrderTriggered,
+    StopTrailed,
     Traded,
 )
 from paper.fixed import product
 from paper.markets import Market
-from paper.orders import CONDITIONAL, Order, Status
+from paper.orders import CONDITIONAL, Order, OrderList, Status
 from paper.tape import Tape
 
 
@@ -35,6 +37,7 @@ class State:
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, Key] = {}
         self.orders: dict[int, Order] = {}
+        self.lists: dict[int, OrderList] = {}
         self.transfers: list[FundsMoved] = []
         self.trades: list[Traded] = []
         self.house: defaultdict[str, int] = defaultdict(int)
@@ -53,7 +56,9 @@ class State:
             KeyIssued: self._issue_key,
             KeyRevoked: self._revoke_key,
             FundsMoved: self._move_funds,
-            OrderAccepted: self._accept_order,
+            OrderAccepted: self._accept,
+            ListAccepted: self._accept_list,
+            StopTrailed: self._trail,
             OrderTriggered: self._trigger_order,
             OrderEnded: self._end_order,
             Traded: self._trade,
@@ -63,6 +68,14 @@ class State:
 
     def apply(self, fact: Fact) -> None:
         self._apply[type(fact)](fact)
+
+    def is_executing(self, order_list: OrderList) -> bool:
+        return any(self.orders[order_id].is_open for order_id in order_list.orders)
+
+    def print_trade(self, symbol: str, trade_id: int, price: int) -> None:
+        """A trade in which no account had a part: only the number and the price of it are kept."""
+        self.next_trade_id[symbol] = trade_id + 1
+        self.last_price[symbol] = price
 
     def spends(self, order: Order) -> str:
         market = self.markets[order.symbol]
@@ -86,8 +99,15 @@ class State:
         account.updated_at = fact.at
         self.transfers.append(fact)
 
-    def _accept_order(self, fact: OrderAccepted) -> None:
-        order = fact.order
+    def _accept(self, fact: OrderAccepted) -> None:
+        self._accept_order(fact.order)
+
+    def _accept_list(self, fact: ListAccepted) -> None:
+        self.lists[fact.list.id] = self.accounts[fact.list.account].lists[fact.list.id] = fact.list
+        for order in fact.orders:
+            self._accept_order(order)
+
+    def _accept_order(self, order: Order) -> None:
         account = self.accounts[order.account]
         self.orders[order.id] = account.orders[order.id] = account.open_orders[order.id] = order
         account.by_client_id[order.symbol, order.client_id] = order
@@ -95,6 +115,8 @@ class State:
         order.updated_at = account.updated_at = order.placed_at
         if order.type not in CONDITIONAL:
             order.working_at = order.placed_at
+        if order.extreme:
+            order.trailing_since = order.placed_at
         self._lock(account, order, order.locked)
 
     def _trigger_order(self, fact: OrderTriggered) -> None:
@@ -104,8 +126,14 @@ class State:
         order.locked = fact.locked
         self._lock(self.accounts[order.account], order, extra)
 
+    def _trail(self, fact: StopTrailed) -> None:
+        order = self.orders[fact.id]
+        order.extreme = fact.extreme
+        order.trailing_since = order.trailing_since or fact.at
+
     def _end_order(self, fact: OrderEnded) -> None:
         order = self.orders[fact.id]
+        order.expiry_reason = fact.reason
         order.status = fact.status
         order.cancel_id = fact.cancel_id
         order.updated_at = fact.at

@@ -10,9 +10,10 @@ from paper.connections import Connection
 from paper.errors import Refused
 from paper.fixed import text
 from paper.payloads import Json
+from paper.pits import Pit
 from paper.rest_market import full_ticker, mini_ticker
 from paper.tape import AggregateTrade, PublicTrade
-from paper.venue import Trading, Venue
+from paper.venue import Venue
 
 _BOOK_LEVELS = ("5", "10", "20")
 
@@ -32,9 +33,9 @@ class Streams:
         side = self._combined if combined else self._raw
         side.setdefault(name, set()).add(connection)
         symbol, _, kind = name.partition("@")
-        trading = self._venue.markets.get(symbol.upper())
-        if trading is not None and kind in {"depth", "depth@100ms", "depth@1000ms"} and name not in self._diffs:
-            self._diffs[name] = _Diff(trading)
+        pit = self._venue.pits.get(symbol.upper())
+        if pit is not None and kind in {"depth", "depth@100ms", "depth@1000ms"} and name not in self._diffs:
+            self._diffs[name] = _Diff(pit)
 
     def unsubscribe(self, connection: Connection, name: str, *, combined: bool) -> None:
         side = self._combined if combined else self._raw
@@ -54,55 +55,53 @@ class Streams:
 
     def publish(self) -> None:
         """Send what has changed since the last time: trades and best prices."""
-        for symbol, trading in self._venue.markets.items():
-            fresh = trading.tape.fresh
+        for symbol, pit in self._venue.pits.items():
+            fresh = pit.tape.fresh
             trades = fresh.copy()
             fresh.clear()
             if not self._raw and not self._combined:
                 continue
             prefix = symbol.lower()
             if trades:
-                self._publish_trades(prefix, trading, trades)
-            self._publish_top(prefix, symbol, trading)
+                self._publish_trades(prefix, pit, trades)
+            self._publish_top(prefix, symbol, pit)
 
     def publish_paced(self, now: int, pace_ms: int) -> None:
         """Send what goes out by the clock: books every 100 ms or every second, candles and tickers every second."""
         if not self._raw and not self._combined:
             return
-        for symbol, trading in self._venue.markets.items():
-            self._publish_books(symbol, trading, now, pace_ms)
+        for symbol, pit in self._venue.pits.items():
+            self._publish_books(symbol, pit, now, pace_ms)
             if pace_ms == 1000:
-                self._publish_second(symbol, trading, now)
+                self._publish_second(symbol, pit, now)
         if pace_ms == 1000:
             for name, make in (("!miniTicker@arr", _mini), ("!ticker@arr", _full)):
                 if self._wanted(name):
-                    self._send(name, [make(trading, now) for trading in self._venue.markets.values()])
+                    self._send(name, [make(pit, now) for pit in self._venue.pits.values()])
 
-    def _publish_trades(self, prefix: str, trading: Trading, trades: list[PublicTrade]) -> None:
-        symbol = trading.market.symbol
+    def _publish_trades(self, prefix: str, pit: Pit, trades: list[PublicTrade]) -> None:
+        symbol = pit.market.symbol
         if self._wanted(f"{prefix}@trade"):
             for trade in trades:
                 self._send(f"{prefix}@trade", _trade(symbol, trade))
         if self._wanted(f"{prefix}@aggTrade"):
             first = trades[0].id
-            for aggregate in reversed(_newest(trading, first)):
+            for aggregate in reversed(_newest(pit, first)):
                 self._send(f"{prefix}@aggTrade", _aggregate(symbol, aggregate))
 
-    def _publish_top(self, prefix: str, symbol: str, trading: Trading) -> None:
+    def _publish_top(self, prefix: str, symbol: str, pit: Pit) -> None:
         name = f"{prefix}@bookTicker"
         if not self._wanted(name):
             return
-        book = trading.book
+        book = pit.book
         bid, ask = book.best_bid or 0, book.best_ask or 0
         top = (bid, book.quantity_at(True, bid), ask, book.quantity_at(False, ask))
         if self._tops.get(symbol) != top:
             self._tops[symbol] = top
             best = [text(value) for value in top]
-            self._send(
-                name, {"u": trading.update_id, "s": symbol, "b": best[0], "B": best[1], "a": best[2], "A": best[3]}
-            )
+            self._send(name, {"u": pit.update_id, "s": symbol, "b": best[0], "B": best[1], "a": best[2], "A": best[3]})
 
-    def _publish_books(self, symbol: str, trading: Trading, now: int, pace_ms: int) -> None:
+    def _publish_books(self, symbol: str, pit: Pit, now: int, pace_ms: int) -> None:
         prefix = symbol.lower()
         suffixes = ("", "@1000ms") if pace_ms == 1000 else ("@100ms",)
         for suffix in suffixes:
@@ -113,22 +112,22 @@ class Streams:
             for levels in _BOOK_LEVELS:
                 name = f"{prefix}@depth{levels}{suffix}"
                 if self._wanted(name):
-                    self._send(name, _partial(trading, int(levels)))
+                    self._send(name, _partial(pit, int(levels)))
 
-    def _publish_second(self, symbol: str, trading: Trading, now: int) -> None:
+    def _publish_second(self, symbol: str, pit: Pit, now: int) -> None:
         prefix = symbol.lower()
-        makers: tuple[tuple[str, Callable[[Trading, int], Json]], ...] = (
+        makers: tuple[tuple[str, Callable[[Pit, int], Json]], ...] = (
             ("miniTicker", _mini),
             ("ticker", _full),
             ("avgPrice", _average),
         )
         for kind, make in makers:
             if self._wanted(f"{prefix}@{kind}"):
-                self._send(f"{prefix}@{kind}", make(trading, now))
+                self._send(f"{prefix}@{kind}", make(pit, now))
         for interval in INTERVALS:
             name = f"{prefix}@kline_{interval}"
             if self._wanted(name):
-                candles = trading.tape.candles(interval, None, None, 1)
+                candles = pit.tape.candles(interval, None, None, 1)
                 if candles:
                     self._send(name, _kline(symbol, interval, candles[-1], now))
 
@@ -149,18 +148,18 @@ class Streams:
 class _Diff:
     """The changes of one book, for one stream, since it was last sent."""
 
-    def __init__(self, trading: Trading) -> None:
-        self._trading = trading
-        self._last_id = trading.update_id
+    def __init__(self, pit: Pit) -> None:
+        self._pit = pit
+        self._last_id = pit.update_id
         self._changed: set[tuple[bool, int]] = set()
-        trading.diffs.append(self._changed)
+        pit.diffs.append(self._changed)
 
     def take(self, now: int) -> Json | None:
-        last_id = self._trading.update_id
+        last_id = self._pit.update_id
         if not self._changed:
             return None
         first_id, self._last_id = self._last_id + 1, last_id
-        book = self._trading.book
+        book = self._pit.book
         sides: dict[bool, list[list[str]]] = {True: [], False: []}
         for buy, price in sorted(self._changed):
             sides[buy].append([text(price), text(book.quantity_at(buy, price))])
@@ -168,7 +167,7 @@ class _Diff:
         return {
             "e": "depthUpdate",
             "E": now,
-            "s": self._trading.market.symbol,
+            "s": self._pit.market.symbol,
             "U": first_id,
             "u": last_id,
             "b": sides[True][::-1],
@@ -176,7 +175,7 @@ class _Diff:
         }
 
     def close(self) -> None:
-        self._trading.diffs = [diff for diff in self._trading.diffs if diff is not self._changed]
+        self._pit.diffs = [diff for diff in self._pit.diffs if diff is not self._changed]
 
 
 def split_names(names: str) -> list[str]:
@@ -190,9 +189,9 @@ def check_names(names: Any) -> list[str]:
     return names
 
 
-def _newest(trading: Trading, first_id: int) -> list[AggregateTrade]:
+def _newest(pit: Pit, first_id: int) -> list[AggregateTrade]:
     newest = []
-    for aggregate in reversed(trading.tape.aggregates):
+    for aggregate in reversed(pit.tape.aggregates):
         if aggregate.last_id < first_id:
             break
         newest.append(aggregate)
@@ -229,16 +228,16 @@ def _aggregate(symbol: str, trade: AggregateTrade) -> Json:
     }
 
 
-def _partial(trading: Trading, levels: int) -> Json:
+def _partial(pit: Pit, levels: int) -> Json:
     return {
-        "lastUpdateId": trading.update_id,
-        "bids": [[text(price), text(quantity)] for price, quantity in trading.book.depth(True, levels)],
-        "asks": [[text(price), text(quantity)] for price, quantity in trading.book.depth(False, levels)],
+        "lastUpdateId": pit.update_id,
+        "bids": [[text(price), text(quantity)] for price, quantity in pit.book.depth(True, levels)],
+        "asks": [[text(price), text(quantity)] for price, quantity in pit.book.depth(False, levels)],
     }
 
 
-def _mini(trading: Trading, now: int) -> Json:
-    day = mini_ticker(trading, now)
+def _mini(pit: Pit, now: int) -> Json:
+    day = mini_ticker(pit, now)
     return {
         "e": "24hrMiniTicker",
         "E": now,
@@ -252,9 +251,9 @@ def _mini(trading: Trading, now: int) -> Json:
     }
 
 
-def _full(trading: Trading, now: int) -> Json:
-    day = full_ticker(trading, now)
-    return _mini(trading, now) | {
+def _full(pit: Pit, now: int) -> Json:
+    day = full_ticker(pit, now)
+    return _mini(pit, now) | {
         "e": "24hrTicker",
         "p": day["priceChange"],
         "P": day["priceChangePercent"],
@@ -273,14 +272,14 @@ def _full(trading: Trading, now: int) -> Json:
     }
 
 
-def _average(trading: Trading, now: int) -> Json:
-    trades = trading.tape.trades
+def _average(pit: Pit, now: int) -> Json:
+    trades = pit.tape.trades
     return {
         "e": "avgPrice",
         "E": now,
-        "s": trading.market.symbol,
+        "s": pit.market.symbol,
         "i": "5m",
-        "w": text(trading.tape.average_price()),
+        "w": text(pit.tape.average_price()),
         "T": trades[-1].at if trades else now,
     }
 

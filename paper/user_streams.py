@@ -12,9 +12,9 @@ import msgspec
 from paper.accounts import Account
 from paper.connections import Connection
 from paper.errors import Refused
-from paper.facts import Fact, FundsMoved, OrderAccepted, OrderEnded, OrderTriggered, Traded
+from paper.facts import Fact, FundsMoved, ListAccepted, OrderAccepted, OrderEnded, OrderTriggered, Traded
 from paper.orders import CONDITIONAL, Order
-from paper.payloads import Json, account_position, balance_update, execution_report
+from paper.payloads import Json, account_position, balance_update, execution_report, list_report
 from paper.state import State
 
 _LISTEN_KEY_LIFE_MS = 60 * 60 * 1000
@@ -40,6 +40,7 @@ class UserStreams:
         self._encode = msgspec.json.encode
         self._watch: dict[type, Callable[[Any], None]] = {
             OrderAccepted: self._accepted,
+            ListAccepted: self._list_accepted,
             OrderTriggered: self._triggered,
             OrderEnded: self._ended,
             Traded: self._traded,
@@ -118,6 +119,19 @@ class UserStreams:
         if fact.order.account in self._listeners:
             self._news(fact.order, execution_report(fact.order, "NEW", fact.order.placed_at))
 
+    def _list_accepted(self, fact: ListAccepted) -> None:
+        if fact.list.account in self._listeners:
+            for order in fact.orders:
+                self._news(order, execution_report(order, "NEW", order.placed_at))
+            self._tell(fact.list.account, list_report(fact.list, list(fact.orders), fact.list.placed_at))
+
+    def _list_done(self, order: Order, at: int) -> None:
+        """Tell of the end of a list with the end of its last order."""
+        order_list = self._state.lists.get(order.list_id)
+        if order_list is not None and not self._state.is_executing(order_list):
+            orders = [self._state.orders[order_id] for order_id in order_list.orders]
+            self._tell(order.account, list_report(order_list, orders, at))
+
     def _triggered(self, fact: OrderTriggered) -> None:
         order = self._state.orders[fact.id]
         if order.account in self._listeners and order.type in CONDITIONAL:
@@ -127,6 +141,7 @@ class UserStreams:
         order = self._state.orders[fact.id]
         if order.account in self._listeners:
             self._news(order, execution_report(order, str(fact.status), fact.at))
+            self._list_done(order, fact.at)
 
     def _traded(self, fact: Traded) -> None:
         for order_id in (fact.buy_order, fact.sell_order):
@@ -134,6 +149,7 @@ class UserStreams:
             if order is not None and order.account in self._listeners:
                 trade = self._state.accounts[order.account].trades_of[order.id][-1]
                 self._news(order, execution_report(order, "TRADE", fact.at, trade=trade), trade.fee_asset)
+                self._list_done(order, fact.at)
 
     def _moved(self, fact: FundsMoved) -> None:
         if fact.account in self._listeners:

@@ -1,10 +1,9 @@
-"""The venue itself: judges what is asked of it, matches, and records what happened. Knows no sockets and no clock.
+"""The venue itself: judges what is asked of it, and records what happened. Knows no sockets and no clock.
 
 Everything that lasts goes through `record`: it changes the state, then goes to the journal and to whoever watches. The
 books are not recorded; they are what the open orders add up to, and the synthetic market lays its own anew.
 """
 
-from collections import deque
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -12,28 +11,27 @@ import msgspec
 
 from paper import filters
 from paper.accounts import Account
-from paper.candles import Candle
 from paper.errors import (
+    BAD_RELATION,
     DUPLICATE_ORDER,
     INSUFFICIENT_BALANCE,
     INVALID_SYMBOL,
     MARKET_CLOSED,
     NO_SUCH_ORDER,
+    RESTRICTED,
     UNKNOWN_ORDER,
     WOULD_TAKE,
     WOULD_TRIGGER,
     Refused,
     rejected,
 )
-from paper.facts import AccountOpened, Fact, FundsMoved, OrderAccepted, OrderEnded, OrderTriggered, Traded
-from paper.fees import Fees
+from paper.execution import Execution, quantity_for
+from paper.facts import AccountOpened, Fact, FundsMoved, ListAccepted, OrderAccepted
 from paper.filters import NewOrder
-from paper.fixed import ONE, product
-from paper.markets import Market
-from paper.matching import Book, Resting
-from paper.orders import CONDITIONAL, PRICELESS, Order, OrderType, Status, TimeInForce
+from paper.matching import Resting
+from paper.orders import CONDITIONAL, Order, OrderList, OrderType, Status
+from paper.pits import Pit
 from paper.state import State
-from paper.tape import Tape
 from paper.triggers import Triggers
 
 Watcher = Callable[[Fact], None]
@@ -47,31 +45,6 @@ class Which(msgspec.Struct, frozen=True):
     client_id: str = ""
 
 
-class Trading:
-    """One market as it trades: its book, its waiting conditional orders and its tape."""
-
-    def __init__(self, market: Market, history: deque[Candle]) -> None:
-        self.market = market
-        self.book = Book()
-        self.triggers = Triggers()
-        self.tape = Tape(market, history)
-        self.halted = False
-        self.diffs: list[set[tuple[bool, int]]] = []
-        """Where changes of the book are collected, one set for each who publishes them at a pace of its own."""
-        self._update_id = 0
-
-    @property
-    def update_id(self) -> int:
-        """The book's version: every change of a level is one. Looking collects what has changed since."""
-        changed = self.book.changed
-        if changed:
-            self._update_id += len(changed)
-            for diff in self.diffs:
-                diff.update(changed)
-            changed.clear()
-        return self._update_id
-
-
 class Venue:
     """Accounts, orders and markets, behind the commands that clients and operators have.
 
@@ -81,10 +54,9 @@ class Venue:
 
     def __init__(self, state: State, watcher: Watcher) -> None:
         self.state = state
-        self.markets = {symbol: Trading(market, state.minutes[symbol]) for symbol, market in state.markets.items()}
+        self.pits = {symbol: Pit(market, state.minutes[symbol]) for symbol, market in state.markets.items()}
+        self.execution = Execution(state, self.pits, self.record)
         self._watcher = watcher
-        self._fees = Fees(state)
-        self._house_orders = 0
 
     def record(self, fact: Fact) -> None:
         self.state.apply(fact)
@@ -94,17 +66,17 @@ class Venue:
         """Put every open order of a recovered state back where it stood, oldest first."""
         waiting = sorted((o for o in self.state.orders.values() if o.is_open), key=lambda o: (o.working_at, o.id))
         for order in waiting:
-            trading = self.markets[order.symbol]
+            pit = self.pits[order.symbol]
             if order.working_at:
-                trading.book.rest(Resting(order.id, order.buy, order.price, order.remaining))
+                pit.book.rest(Resting(order.id, order.buy, order.price, order.remaining))
             else:
-                trading.triggers.add(order, self.state.last_price[order.symbol])
+                pit.triggers.add(order)
 
-    def trading(self, symbol: str) -> Trading:
-        trading = self.markets.get(symbol)
-        if trading is None:
+    def pit(self, symbol: str) -> Pit:
+        pit = self.pits.get(symbol)
+        if pit is None:
             raise Refused(-1121, INVALID_SYMBOL)
-        return trading
+        return pit
 
     # Accounts
 
@@ -121,66 +93,78 @@ class Venue:
 
     # Orders
 
-    def check(self, account: Account, new: NewOrder) -> Trading:
-        """Everything that can be said against an order before its funds are looked at."""
-        trading = self.trading(new.symbol)
-        if trading.halted:
+    def check(self, new: NewOrder) -> Pit:
+        """What the market's rules have against an order, whoever sends it."""
+        pit = self.pit(new.symbol)
+        filters.check(pit.market, new, pit.tape.average_price())
+        if pit.halted:
             raise rejected(MARKET_CLOSED)
-        filters.check(trading.market, new, trading.tape.average_price())
-        same_market = [order for order in account.open_orders.values() if order.symbol == new.symbol]
-        filters.check_count(trading.market, new, len(same_market), sum(not order.working_at for order in same_market))
-        if new.client_id:
-            namesake = account.by_client_id.get((new.symbol, new.client_id))
-            if namesake is not None and namesake.is_open:
-                raise rejected(DUPLICATE_ORDER)
-        last = self.state.last_price[new.symbol]
-        if new.type in CONDITIONAL and new.stop_price and Triggers.fires(new.type, new.buy, new.stop_price, last):
-            raise rejected(WOULD_TRIGGER)
-        return trading
+        return pit
 
-    def place(self, account: Account, new: NewOrder, now: int, *, list_id: int = -1) -> Order:
-        trading = self.check(account, new)
-        book = trading.book
-        if new.type is OrderType.LIMIT_MAKER and book.available(new.buy, new.price):
+    def place(self, account: Account, new: NewOrder, now: int) -> Order:
+        pit = self.check(new)
+        self._check_account(account, new)
+        last_price = self.state.last_price[new.symbol]
+        if new.type in CONDITIONAL and new.stop_price and Triggers.met(new.type, new.buy, new.stop_price, last_price):
+            raise rejected(WOULD_TRIGGER)
+        if new.type is OrderType.LIMIT_MAKER and pit.book.available(new.buy, new.price):
             raise rejected(WOULD_TAKE)
         if new.quote_quantity:
-            new.quantity = self._quantity_for(trading, new)
-        order = Order(
-            id=self.state.next_order_id,
-            account=account.id,
-            symbol=new.symbol,
-            client_id=new.client_id or self._name(account),
-            buy=new.buy,
-            type=new.type,
-            time_in_force=new.time_in_force,
-            quantity=new.quantity,
-            quote_quantity=new.quote_quantity,
-            price=new.price,
-            stop_price=new.stop_price,
-            trailing_delta=new.trailing_delta,
-            iceberg=new.iceberg,
-            list_id=list_id,
-            placed_at=now,
-        )
-        order.locked = self._funds_for(order, book)
-        if account.free(self.state.spends(order)) < order.locked:
-            raise rejected(INSUFFICIENT_BALANCE)
+            new.quantity = quantity_for(pit, new.buy, new.quote_quantity)
+            if not new.quantity:
+                raise rejected("Order book liquidity is less than symbol minimum quantity.")
+        order = self._draft(account, new, self.state.next_order_id, now)
+        order.locked = self.execution.funds_for(order, pit.book)
+        self._check_funds(account, order, order.locked)
         self.record(OrderAccepted(order))
-        if new.type in CONDITIONAL:
-            trading.triggers.add(order, self.state.last_price[new.symbol])
-        else:
-            self._enter(trading, order, now)
-        self._settle(trading, now)
+        self._start(pit, order, now)
+        self.execution.settle(pit, now)
         return order
 
+    def place_oco(self, account: Account, name: str, above: NewOrder, below: NewOrder, now: int) -> OrderList:
+        """Two orders of which one cancels the other. What the dearer of them needs is set aside, once."""
+        pit = self.check(above)
+        self.check(below)
+        self._check_account(account, above, more=1)
+        self._check_account(account, below)
+        if name and any(o.client_id == name and self.state.is_executing(o) for o in account.lists.values()):
+            raise rejected(DUPLICATE_ORDER)
+        last_price = self.state.last_price[above.symbol]
+        if not (_stands(above, last_price, above=True) and _stands(below, last_price, above=False)):
+            raise rejected(BAD_RELATION)
+        contingent, other = (below, above) if below.type in CONDITIONAL else (above, below)
+        if other.type is OrderType.LIMIT_MAKER and pit.book.available(other.buy, other.price):
+            raise rejected(WOULD_TAKE)
+        list_id, first_id = len(self.state.lists), self.state.next_order_id
+        first = self._draft(account, contingent, first_id, now, list_id)
+        second = self._draft(account, other, first_id + 1, now, list_id)
+        second.locked = self.execution.funds_for(second, pit.book)
+        first.locked = max(0, self.execution.funds_for(first, pit.book) - second.locked)
+        self._check_funds(account, first, first.locked + second.locked)
+        order_list = OrderList(
+            id=list_id,
+            account=account.id,
+            symbol=above.symbol,
+            client_id=name or _name(account, -1 - list_id),
+            orders=(first.id, second.id),
+            placed_at=now,
+        )
+        self.record(ListAccepted(order_list, (first, second)))
+        for order in (first, second):
+            self._start(pit, order, now)
+        self.execution.settle(pit, now)
+        return order_list
+
     def find(self, account: Account, which: Which) -> Order | None:
-        self.trading(which.symbol)
+        self.pit(which.symbol)
         if which.order_id is not None:
             order = account.orders.get(which.order_id)
         else:
             order = account.by_client_id.get((which.symbol, which.client_id))
-        if order is None or order.symbol != which.symbol or which.client_id not in {"", order.client_id}:
+        if order is None or order.symbol != which.symbol:
             return None
+        if which.client_id not in {"", order.client_id}:
+            raise Refused(-2039, "Client order ID is not correct for this order ID.")
         return order
 
     def query(self, account: Account, which: Which) -> Order:
@@ -189,132 +173,71 @@ class Venue:
             raise Refused(-2013, NO_SUCH_ORDER)
         return order
 
-    def cancel(self, account: Account, which: Which, now: int, cancel_id: str = "") -> Order:
+    def cancel(
+        self, account: Account, which: Which, now: int, *, cancel_id: str = "", only: Status | None = None
+    ) -> Order:
+        """End an order; with one leg of a list, all of it. `only` if it is still in that status."""
         order = self.find(account, which)
         if order is None or not order.is_open:
             raise Refused(-2011, UNKNOWN_ORDER)
-        self.end(order, Status.CANCELED, now, cancel_id or self._name(account))
+        if only is not None and order.status is not only:
+            raise Refused(-2011, RESTRICTED)
+        cancel_id = cancel_id or _name(account, self.state.next_order_id)
+        order_list = self.state.lists.get(order.list_id)
+        legs = order_list.orders if order_list is not None else (order.id,)
+        for leg_id in legs:
+            leg = self.state.orders[leg_id]
+            if leg.is_open:
+                self.execution.end(leg, Status.CANCELED, now, cancel_id=cancel_id)
         return order
-
-    def end(self, order: Order, status: Status, now: int, cancel_id: str = "") -> None:
-        trading = self.markets[order.symbol]
-        if order.working_at:
-            trading.book.cancel(order.id)
-        else:
-            trading.triggers.remove(order)
-        self.record(OrderEnded(id=order.id, status=status, at=now, cancel_id=cancel_id))
-
-    # The synthetic market's part
-
-    def rest_house(self, symbol: str, buy: bool, price: int, quantity: int, now: int) -> Resting | None:
-        """An order of the synthetic market: trades what it meets, and rests with what is left."""
-        trading = self.markets[symbol]
-        left = self.take_house(symbol, buy, price, quantity, now)
-        if not left:
-            return None
-        self._house_orders -= 1
-        order = Resting(self._house_orders, buy, price, left)
-        trading.book.rest(order)
-        return order
-
-    def take_house(self, symbol: str, buy: bool, limit: int | None, quantity: int, now: int) -> int:
-        """The synthetic market trades against the book. Returns what it could not get."""
-        trading = self.markets[symbol]
-        for maker, amount in trading.book.match(buy, quantity, limit):
-            self._trade(trading, None, maker, amount, now)
-            quantity -= amount
-        return quantity
-
-    def settle(self, symbol: str, now: int) -> None:
-        self._settle(self.markets[symbol], now)
 
     # Inside
 
-    def _enter(self, trading: Trading, order: Order, now: int) -> None:
-        book = trading.book
-        if order.time_in_force is TimeInForce.FOK and book.available(order.buy, order.limit) < order.quantity:
-            self.record(OrderEnded(id=order.id, status=Status.EXPIRED, at=now))
-            return
-        for maker, amount in book.match(order.buy, order.remaining, order.limit):
-            self._trade(trading, order, maker, amount, now)
-        if not order.is_open:
-            return
-        if order.rests:
-            book.rest(Resting(order.id, order.buy, order.price, order.remaining))
+    def _start(self, pit: Pit, order: Order, now: int) -> None:
+        if order.type in CONDITIONAL:
+            pit.triggers.add(order)
         else:
-            self.record(OrderEnded(id=order.id, status=Status.EXPIRED, at=now))
+            self.execution.enter(order, now)
 
-    def _trade(self, trading: Trading, taker: Order | None, maker: Resting, amount: int, now: int) -> None:
-        market = trading.market
-        price, buy = maker.price, not maker.buy
-        resting = self.state.orders[maker.id] if maker.id > 0 else None
-        trade_id = self.state.next_trade_id[market.symbol]
-        if taker is None and resting is None:
-            self.state.next_trade_id[market.symbol] = trade_id + 1
-            self.state.last_price[market.symbol] = price
-        else:
-            bought, sold = (taker, resting) if buy else (resting, taker)
-            buy_fee, buy_fee_asset = self._fees.charge(bought, market, amount, price, maker=not buy)
-            sell_fee, sell_fee_asset = self._fees.charge(sold, market, amount, price, maker=buy)
-            self.record(
-                Traded(
-                    symbol=market.symbol,
-                    id=trade_id,
-                    price=price,
-                    quantity=amount,
-                    at=now,
-                    buyer_maker=not buy,
-                    buy_order=bought.id if bought else 0,
-                    sell_order=sold.id if sold else 0,
-                    buy_fee=buy_fee,
-                    buy_fee_asset=buy_fee_asset,
-                    sell_fee=sell_fee,
-                    sell_fee_asset=sell_fee_asset,
-                )
-            )
-        trading.tape.add(trade_id, price, amount, now, buyer_maker=not buy)
+    def _check_account(self, account: Account, new: NewOrder, *, more: int = 0) -> None:
+        same_market = [order for order in account.open_orders.values() if order.symbol == new.symbol]
+        waiting = sum(not order.working_at for order in same_market)
+        filters.check_count(self.state.markets[new.symbol], new, len(same_market) + more, waiting)
+        namesake = account.by_client_id.get((new.symbol, new.client_id))
+        if namesake is not None and namesake.is_open:
+            raise rejected(DUPLICATE_ORDER)
 
-    def _settle(self, trading: Trading, now: int) -> None:
-        """Let the last price trigger what waits for it, until nothing more happens."""
-        while True:
-            order = trading.triggers.next(self.state.last_price[trading.market.symbol])
-            if order is None:
-                return
-            self._trigger(trading, order, now)
+    def _check_funds(self, account: Account, order: Order, needed: int) -> None:
+        if account.free(self.state.spends(order)) < needed:
+            raise rejected(INSUFFICIENT_BALANCE)
 
-    def _trigger(self, trading: Trading, order: Order, now: int) -> None:
-        trading.triggers.remove(order)
-        account = self.state.accounts[order.account]
-        needed = self._funds_for(order, trading.book, triggered=True)
-        if account.free(self.state.spends(order)) + order.locked < needed:
-            self.record(OrderEnded(id=order.id, status=Status.EXPIRED, at=now))
-            return
-        self.record(OrderTriggered(id=order.id, at=now, locked=needed))
-        self._enter(trading, order, now)
+    def _draft(self, account: Account, new: NewOrder, order_id: int, now: int, list_id: int = -1) -> Order:
+        return Order(
+            id=order_id,
+            account=account.id,
+            symbol=new.symbol,
+            client_id=new.client_id or _name(account, order_id),
+            buy=new.buy,
+            type=new.type,
+            time_in_force=new.time_in_force,
+            quantity=new.quantity,
+            quote_quantity=new.quote_quantity,
+            price=new.price,
+            stop_price=new.stop_price,
+            trailing_delta=new.trailing_delta,
+            list_id=list_id,
+            placed_at=now,
+            extreme=self.state.last_price[new.symbol] if new.trailing_delta and not new.stop_price else 0,
+        )
 
-    def _funds_for(self, order: Order, book: Book, *, triggered: bool = False) -> int:
-        if not order.buy:
-            return order.quantity
-        if order.type not in PRICELESS:
-            return order.cost_at_limit(order.quantity)
-        if order.type is OrderType.MARKET or triggered:
-            return book.cost(order.quantity, ONE)
-        return 0
 
-    def _quantity_for(self, trading: Trading, new: NewOrder) -> int:
-        book, step = trading.book, trading.market.lot_step
-        if new.buy:
-            return book.affordable(new.quote_quantity, ONE, step)
-        quantity, wanted = 0, new.quote_quantity
-        for price, available in book.levels(buy=True):
-            worth = product(price, available)
-            if worth >= wanted:
-                return quantity + wanted * ONE // price // step * step
-            quantity += available
-            wanted -= worth
-        return quantity
+def _stands(new: NewOrder, last_price: int, *, above: bool) -> bool:
+    """Whether a leg of a list is on its side of the last price. One that only trails is wherever the price is."""
+    level = new.price if new.type in {OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT_LIMIT} else new.stop_price
+    return not level or (level > last_price if above else level < last_price)
 
-    def _name(self, account: Account) -> str:
-        """A client id for who gave none: unlike any other, and the same in every run of the same seed."""
-        seed = f"{account.id}:{self.state.next_order_id}:{len(account.open_orders)}:{account.updated_at}"
-        return sha256(seed.encode()).hexdigest()[:22]
+
+def _name(account: Account, number: int) -> str:
+    """A client id for who gave none: unlike any other, and the same in every run of the same seed."""
+    seed = f"{account.id}:{number}:{len(account.open_orders)}:{account.updated_at}"
+    return sha256(seed.encode()).hexdigest()[:22]

@@ -153,7 +153,7 @@ class _Session:
         for number in list(self._subscriptions) if chosen is None else [chosen]:
             subscription = self._subscriptions.pop(number, None)
             if subscription is None:
-                raise Refused(-2036, "User Data Stream subscription not found.")
+                raise Refused(-2036, "User Data Stream subscription not active.")
             self._api.users.unsubscribe(subscription)
         return {}
 
@@ -168,4 +168,4 @@ def _plain(value: Any) -> str:
 
 
 def _failed(number: Any, refusal: Refused) -> Json:
-    return {"id": number, "status": refusal.status, "error": {"code": refusal.code, "msg": refusal.message}}
+    return {"id": number, "status": refusal.status, "error": refusal.body}

@@ -1,0 +1,111 @@
+"""The exchange's front: every HTTP request and every WebSocket comes in here and is shown to who answers it."""
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from paper.admin import Admin
+from paper.dispatch import Dispatch
+from paper.endpoints import Routes
+from paper.errors import PaperError, Refused
+from paper.requests import Request, read_query
+from paper.sockets import StreamSockets
+from paper.ws_api import WsApi
+
+log = logging.getLogger(__name__)
+
+_UNKNOWN_ERROR = Refused(-1000, "An unknown error occurred while processing the request.", 500)
+
+
+class Front:
+    """Answers whatever arrives. Nothing that a client can send makes it raise."""
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        dispatch: Dispatch,
+        sockets: StreamSockets,
+        ws_api: WsApi,
+        admin: Admin,
+        admin_token: str,
+        commit: Callable[[], Awaitable[None]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._routes = routes
+        self._dispatch = dispatch
+        self._sockets = sockets
+        self._ws_api = ws_api
+        self._admin = admin
+        self._admin_token = admin_token.encode()
+        self._commit = commit
+        self._clock = clock
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        try:
+            if (request.method, path) in self._routes:
+                return await self._call(request, path, query)
+            if path.startswith("/_paper/"):
+                return await self._administer(request, path.removeprefix("/_paper/"), query)
+            return await self._open_socket(request, path, query)
+        except Refused as refusal:
+            return _answer(refusal.body, refusal.status)
+        except (web.HTTPException, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("a request failed")
+            return _answer(_UNKNOWN_ERROR.body, _UNKNOWN_ERROR.status)
+
+    async def _call(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        body = await request.text() if request.can_read_body else ""
+        params, signed = read_query(query, body)
+        asked = Request(
+            params=params,
+            now=self._clock(),
+            payload=signed,
+            api_key=request.headers.get("X-MBX-APIKEY", ""),
+            address=request.remote or "",
+        )
+        endpoint = self._routes[request.method, path]
+        return _answer(await self._dispatch.call(endpoint, asked, f"{request.method} {path}"))
+
+    async def _open_socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            if path == "/ws-api/v3":
+                return await self._ws_api.serve(request)
+            if path == "/ws" or path.startswith("/ws/"):
+                return await self._sockets.serve(request, path.removeprefix("/ws"), combined=False)
+            if path == "/stream" or path.startswith("/stream/"):
+                names = read_query(query)[0].get("streams", "")
+                return await self._sockets.serve(request, names, combined=True)
+        return web.Response(status=404, text="Not found")
+
+    async def _administer(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        if not _is_local(request.remote):
+            return web.Response(status=404, text="Not found")
+        sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(sent.encode(), self._admin_token):
+            return _answer({"error": "send the admin token of this run as Authorization: Bearer …"}, 401)
+        handler = self._admin.handlers.get((request.method, path))
+        if handler is None:
+            return _answer({"error": f"there is no {request.method} /_paper/{path}"}, 404)
+        try:
+            answer = handler(read_query(query)[0], await request.read(), self._clock())
+        except PaperError as problem:
+            return _answer({"error": str(problem)}, 400)
+        await self._commit()
+        return _answer(answer)
+
+
+def _is_local(address: str | None) -> bool:
+    return address is not None and ipaddress.ip_address(address).is_loopback
+
+
+def _answer(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
