@@ -35,6 +35,8 @@ class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
     master_keys: SecretRef
     venues: tuple[VenueAddress, ...]
     lease_ttl_s: float = 10.0
+    starting_ttl_s: float = 30.0
+    """How long a lease lasts before the first heartbeat: a process takes seconds to start on a busy machine."""
     heartbeat_s: float = 2.0
     receive_window_ms: int = 3000
     """How long the venue accepts a signed request: the bound on how late an order may still arrive."""

@@ -1,6 +1,7 @@
 """A host's lines to the shared actors: each finds its actor by name, again and again, however often it is replaced."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -153,6 +154,7 @@ class LedgerLine:
         self._decisions: list[Decided] = []
         self._worths: list[Worth] = []
         self._checkpoints: dict[AccountId, Saved] = {}
+        self._hurry = asyncio.Event()
 
     def decide(self, decided: Decided) -> None:
         self._decisions.append(decided)
@@ -193,6 +195,10 @@ class LedgerLine:
             if self._checkpoints.get(saved.account) is saved:
                 del self._checkpoints[saved.account]
 
+    def beat_soon(self) -> None:
+        """Something changed that people are waiting to see."""
+        self._hurry.set()
+
     async def beat(
         self, beats: Callable[[], tuple[Heartbeat, ...]], lost: Callable[[frozenset[AccountId]], None]
     ) -> None:
@@ -207,4 +213,7 @@ class LedgerLine:
                     log.warning("heartbeat not taken", reason=str(error))
                 else:
                     lost(frozenset(beat.account for beat in sent) - held)
-            await asyncio.sleep(self._heartbeat_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._heartbeat_s):
+                    await self._hurry.wait()
+            self._hurry.clear()

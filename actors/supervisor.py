@@ -248,7 +248,7 @@ class Supervisor:
                     tx,
                     want.account,
                     holder,
-                    self._config.lease_ttl_s,
+                    self._config.starting_ttl_s,
                     grace_s=self._config.receive_window_ms / 1000,
                     after_death=want.account in self._confirmed_dead,
                 )

@@ -10,8 +10,9 @@ import structlog
 from actors.config import FleetConfig
 from actors.handles import process
 from actors.lines import GatewayLine, LedgerLine, TickLine
-from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded
+from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded, Worth
 from actors.trader import Fenced, Quarantined, Trader
+from trading.appraisal import appraise
 from trading.errors import TradingError
 from trading.events import (
     Answer,
@@ -28,6 +29,8 @@ from trading.events import (
 from trading.ids import AccountId, Symbol, VenueName
 from trading.market import Quote
 from trading.orders import Outcome
+
+WEIGH_INTERVAL_S = 10.0
 
 log = structlog.get_logger()
 
@@ -59,6 +62,7 @@ class TraderHost:
         if not self._background:
             self._run(self._ledger.write())
             self._run(self._ledger.beat(self._beats, self._lost))
+            self._run(self._weigh())
             initial, self._initial = self._initial, ()
             await self.assign(initial)
         waiting = asyncio.create_task(self._ended.get())
@@ -155,6 +159,13 @@ class TraderHost:
     def _beats(self) -> tuple[Heartbeat, ...]:
         return tuple(seat.beat() for seat in self._seats.values())
 
+    async def _weigh(self) -> None:
+        """Put a point on each account's equity curve from time to time."""
+        while True:
+            await asyncio.sleep(WEIGH_INTERVAL_S)
+            for seat in self._seats.values():
+                seat.weigh()
+
     def _line(self, venue: VenueName) -> tuple[GatewayLine, TickLine]:
         if venue not in self._lines:
             line = self._lines[venue] = (GatewayLine(self._name, venue, self), TickLine(venue, self))
@@ -193,7 +204,9 @@ class Seat:
 
     async def open(self, assignment: Assignment) -> Snapshot:
         snapshot = await self.gateway.open(assignment)
-        self._opened = True
+        if not self._opened:
+            self._opened = True
+            self._ledger.beat_soon()
         return snapshot
 
     async def submit(self, assignment: Assignment, submission: SubmitOrders) -> tuple[Outcome, ...]:
@@ -224,6 +237,21 @@ class Seat:
                 record=record,
             )
         )
+
+    def weigh(self) -> None:
+        found = appraise(self.trader.state)
+        if found is not None:
+            self._ledger.weigh(
+                Worth(
+                    account=self.assignment.account,
+                    user=self.assignment.user,
+                    at=datetime.now(UTC),
+                    quote_asset=found.quote_asset,
+                    equity=found.equity,
+                    realised=found.realised,
+                    unrealised=found.unrealised,
+                )
+            )
 
     def beat(self) -> Heartbeat:
         return Heartbeat(
