@@ -22,61 +22,11 @@ from storage.orders import (
     unsettled,
 )
 from storage.tables import AccountLease, Control, Event, FillRow, OrderIntent, Run
-from tests.integration.storage.conftest import NOON, Tenant
+from tests.integration.storage.conftest import BTC, NOON, Tenant, a_fill, an_order, opened
 from trading.events import Checkpoint, OrderChanged
 from trading.fills import Fill
-from trading.ids import Asset, ClientOrderId, Epoch, Slot, Symbol, TradeId, VenueOrderId, client_order_id
-from trading.orders import ApprovedOrder, OrderEvent, OrderKind, OrderState, Purpose, Side
-
-BTC = Symbol("BTC/USDT")
-
-
-def an_order(
-    tenant: Tenant,
-    *,
-    slot: str = "B:1",
-    cycle: int = 1,
-    attempt: int = 1,
-    purpose: Purpose = Purpose.ENTRY,
-    symbol: Symbol = BTC,
-) -> ApprovedOrder:
-    return ApprovedOrder(
-        client_order_id=client_order_id(tenant.run, Slot(slot), cycle, attempt),
-        run=tenant.run,
-        slot=Slot(slot),
-        cycle=cycle,
-        attempt=attempt,
-        symbol=symbol,
-        side=Side.BUY if purpose is Purpose.ENTRY else Side.SELL,
-        kind=OrderKind.LIMIT,
-        quantity=Decimal("0.30"),
-        price=Decimal("61204.10"),
-        purpose=purpose,
-        reason="the dip came",
-    )
-
-
-def a_fill(trade: str, quantity: str, *, order: ApprovedOrder | None = None, venue_order: str = "v1") -> Fill:
-    """One that names its order, or one from a trade list, which names only the venue's."""
-    return Fill(
-        symbol=BTC,
-        trade_id=TradeId(trade),
-        venue_order_id=VenueOrderId(venue_order),
-        client_order_id=order.client_order_id if order else None,
-        side=Side.BUY,
-        price=Decimal("61204.10"),
-        quantity=Decimal(quantity),
-        fee=Decimal("0.00001"),
-        fee_asset=Asset("BTC"),
-        maker=True,
-        at=NOON + timedelta(seconds=int(trade)),
-    )
-
-
-def opened(order: ApprovedOrder, venue_order: str = "v1") -> OrderNews:
-    return OrderNews(
-        client_order_id=order.client_order_id, event=OrderEvent.OPENED, venue_order_id=VenueOrderId(venue_order)
-    )
+from trading.ids import ClientOrderId, Epoch, Symbol, TradeId, VenueOrderId
+from trading.orders import ApprovedOrder, OrderEvent, OrderState, Purpose
 
 
 async def intend_one(
