@@ -79,9 +79,8 @@ class Demo:
 
     async def tally(self) -> Tally:
         async with self.database.transaction() as tx:
-            states = dict(
-                (await tx.execute(select(AccountRuntime.state, func.count()).group_by(AccountRuntime.state))).tuples()
-            )
+            counted = select(AccountRuntime.state, func.count()).group_by(AccountRuntime.state)
+            states = {state: count for state, count in await tx.execute(counted)}
             return Tally(
                 running=states.get("running", 0),
                 quarantined=states.get("quarantined", 0),

@@ -144,13 +144,19 @@ class Keeper:
 async def kept_fleet(settings: Settings) -> AsyncIterator[Keeper]:
     """A fleet that is kept alive while the block runs, and ended in order after it."""
     keeper = Keeper(fleet_config(settings))
-    async with asyncio.TaskGroup() as group:
-        keeping = group.create_task(keeper.keep())
-        try:
-            yield keeper
-        finally:
-            await keeper.stop()
-            keeping.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(keeper.keep())
+            try:
+                yield keeper
+            finally:
+                await keeper.stop()
+                keeping.cancel()
+    except BaseExceptionGroup as failures:
+        # What went wrong in the block is for the caller's eyes as it was raised, not wrapped for having passed here.
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from None
+        raise
 
 
 async def raise_paper(settings: Settings, admin_token: str, stack: AsyncExitStack) -> Child:
