@@ -11,10 +11,11 @@ import msgspec
 
 from trading.params import ParamsRefused, parse
 from trading.strategies.contract import Needs, Strategy, UnknownStrategy
+from trading.strategies.deals import DEALS
 from trading.strategies.naive import NAIVE
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
-BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE,)}
+BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, DEALS)}
 
 
 def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:
