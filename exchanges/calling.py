@@ -8,11 +8,13 @@ from exchanges.errors import VenueError
 
 
 async def ask(request: Awaitable[Any]) -> Any:
+    verdict: VenueError
     try:
         return await request
-    except VenueError:
-        raise
+    except VenueError as error:
+        verdict = error
     except Exception as error:  # noqa: BLE001 -- judged, and raised again
         verdict = verdicts.on_exception(error)
-    # Raised outside of the handler, so that ccxt's exception, which may quote a signed address, is not its context.
-    raise verdict
+    # Raised anew, outside of the handler: ccxt's exceptions quote the signed address and its frames hold the key, and
+    # neither may be in reach of whoever prints this error with its context and its traceback's variables.
+    raise verdict.with_traceback(None)

@@ -87,15 +87,17 @@ class _Seams:
         await self.line.admit(1.0 if cost is None else cost, orders=int(signed_at is not None), patience_s=patience_s)
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        verdict: VenueError
         try:
-            return await super().fetch(url, method, headers, body)  # type: ignore[misc]
+            answer = await super().fetch(url, method, headers, body)  # type: ignore[misc]
         except VenueError as error:
-            self.line.judged(error)
-            raise
+            verdict = error
         except Exception as error:  # noqa: BLE001 -- judged, and raised again
             verdict = verdicts.on_exception(error)
-        # Raised outside of the handler: ccxt's exception, which quotes the signed address, is not its context.
-        self.line.judged(verdict)
+        else:
+            self.line.ended(None)
+            return answer
+        self.line.ended(verdict)
         raise verdict
 
     def handle_errors(  # noqa: PLR0917

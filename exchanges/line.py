@@ -95,7 +95,6 @@ class AccountLine:
 
     def heard(self, headers: Mapping[str, str], answer: Any) -> None:
         """The venue answered, with what it counts and what it allows."""
-        self.venue.breaker.answered()
         if isinstance(answer, dict) and isinstance(answer.get("rateLimits"), list):
             self.venue.budget.set_limits(_limits(answer["rateLimits"]))
         for name, value in headers.items():
@@ -106,7 +105,8 @@ class AccountLine:
                 else:
                     self.venue.budget.correct_orders(self._account, int(value), interval_s, _now())
 
-    def judged(self, verdict: VenueError) -> None:
+    def ended(self, verdict: VenueError | None) -> None:
+        """A request is over: well, or with this verdict."""
         match verdict:
             case RateLimited(code=code, retry_after_s=wait_s) if code == ORDERS_EXCEEDED:
                 self.venue.budget.pause_orders(self._account, _now() + wait_s)
@@ -114,6 +114,8 @@ class AccountLine:
                 self.venue.budget.pause(_now() + wait_s)
             case OutcomeUnknown() | VenueUnreachable():
                 self.venue.breaker.failed(_now())
+            case _:
+                self.venue.breaker.answered()
 
 
 def _now() -> float:
