@@ -1,25 +1,56 @@
 """Taking news of an account's orders: what is really new is counted, numbered, written and told, once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, or_, select, tuple_, union_all, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, or_, select, text, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.notifications import EVENTS, notify
+from storage.notifications import EVENTS
 from storage.orders.books import Books, FillEntry
 from storage.orders.cursors import lock_news
 from storage.orders.news import KnownOrder, OrderNews
 from storage.orders.rows import fill_of, known_order, select_orders
-from storage.tables import AccountCursor, Event, FillRow, OrderIntent, OrderRow
+from storage.tables import FillRow, OrderRow
 from trading.events import OrderChanged
 from trading.fills import Fill
 from trading.ids import AccountId, UserId
 
-CLOCKS_APART_MAX = timedelta(hours=1)
-"""No fill is older than its order by more than the venue's clock and ours can differ."""
+TIMES_APART_MAX = timedelta(days=1)
+"""By how much two accounts of one trade, or our clock and the venue's, can differ. It keeps the search for what is
+recorded already out of the chunks of long ago."""
+
+# One round trip. The rows come as JSON whose fields are the columns.
+WRITE = text("""
+    WITH new_fills AS (
+        INSERT INTO fills (account_id, user_id, symbol, trade_id, at, run_id, client_order_id, venue_order_id, side,
+            price, quantity, fee, fee_asset, maker, seq)
+        SELECT :account, :user, symbol, trade_id, at, run_id, client_order_id, venue_order_id, side,
+            price, quantity, fee, fee_asset, maker, seq
+        FROM jsonb_to_recordset(CAST(:new_fills AS jsonb)) AS f (
+            symbol text, trade_id text, at timestamptz, run_id text, client_order_id text, venue_order_id text,
+            side text, price numeric, quantity numeric, fee numeric, fee_asset text, maker boolean, seq bigint)
+    ), changed_orders AS (
+        UPDATE orders SET state = o.state, venue_order_id = o.venue_order_id, filled = o.filled,
+            quote_filled = o.quote_filled, reason = o.reason, updated_at = o.updated_at, settled_at = o.settled_at
+        FROM jsonb_to_recordset(CAST(:orders AS jsonb)) AS o (
+            client_order_id text, state text, venue_order_id text, filled numeric, quote_filled numeric, reason text,
+            updated_at timestamptz, settled_at timestamptz)
+        WHERE orders.account_id = :account AND orders.client_order_id = o.client_order_id
+    ), told AS (
+        INSERT INTO events (user_id, account_id, kind, body)
+        SELECT :user, :account, kind, body FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e (kind text, body jsonb)
+    ), counted AS (
+        UPDATE account_cursors SET seq = :seq WHERE account_id = :account
+    )
+    SELECT pg_notify(:channel, :user)
+""")
+ADOPT = text("""
+    UPDATE fills SET run_id = :run_id, client_order_id = :client_order_id, seq = :seq
+    WHERE account_id = :account AND symbol = :symbol AND trade_id = :trade_id AND at = :at
+""")
 
 
 async def record(
@@ -30,16 +61,12 @@ async def record(
     A fill belongs to the order that it names, or else to the one with its venue order id, also when that id is learned
     only later. A fill that belongs to none is somebody else's trade on the account: kept, with no run and no number.
     """
-    before, now = await lock_news(tx, account)
+    seq, now = await lock_news(tx, account)
     orders = await _load_orders(tx, account, news)
-    books = Books(before, now, orders, await _load_fills(tx, account, orders, news))
+    books = Books(seq, now, orders, await _load_fills(tx, account, orders, news))
     for item in news:
         books.take(item)
-    await _write_fills(tx, account, user, books)
-    await _write_orders(tx, account, books)
-    if books.seq > before:
-        await tx.execute(update(AccountCursor).where(AccountCursor.account_id == account).values(seq=books.seq))
-        await _tell(tx, account, user, books.changes)
+    await _write(tx, account, user, books)
     return tuple(books.changes)
 
 
@@ -48,8 +75,11 @@ async def _load_orders(
 ) -> Sequence[KnownOrder]:
     names = {item.client_order_id for item in news if item.client_order_id is not None}
     venue_ids = {item.venue_order_id for item in news if isinstance(item, Fill) and item.client_order_id is None}
-    mentioned = or_(OrderIntent.client_order_id.in_(names), OrderRow.venue_order_id.in_(venue_ids))
-    return [known_order(row) for row in await tx.execute(select_orders(account).where(mentioned))]
+    mentioned = [_is_one_of(OrderRow.client_order_id, names)] if names else []
+    mentioned += [_is_one_of(OrderRow.venue_order_id, venue_ids)] if venue_ids else []
+    if not mentioned:
+        return []
+    return [known_order(row) for row in await tx.execute(select_orders(account).where(or_(*mentioned)))]
 
 
 async def _load_fills(
@@ -58,69 +88,53 @@ async def _load_fills(
     """Those of the news that are recorded already, and those without an owner that may now find theirs."""
     ours = select(*FillRow.__table__.columns).where(FillRow.account_id == account)
     queries = []
-    if told := {(item.symbol, item.trade_id) for item in news if isinstance(item, Fill)}:
-        queries.append(ours.where(tuple_(FillRow.symbol, FillRow.trade_id).in_(told)))
+    if told := [item for item in news if isinstance(item, Fill)]:
+        same = tuple_(FillRow.symbol, FillRow.trade_id).in_([(fill.symbol, fill.trade_id) for fill in told])
+        times = [fill.at for fill in told]
+        around = FillRow.at.between(min(times) - TIMES_APART_MAX, max(times) + TIMES_APART_MAX)
+        queries.append(ours.where(same, around))
     nameless = {known.order.client_order_id: known.order for known in orders if known.order.venue_order_id is None}
     if learned := {item.venue_order_id for item in news if item.venue_order_id and item.client_order_id in nameless}:
-        since = min(order.created_at for order in nameless.values()) - CLOCKS_APART_MAX
-        without_owner = ours.where(FillRow.client_order_id.is_(None), FillRow.venue_order_id.in_(learned))
-        queries.append(without_owner.where(FillRow.at > since))
+        since = min(order.created_at for order in nameless.values()) - TIMES_APART_MAX
+        without_owner = FillRow.client_order_id.is_(None) & _is_one_of(FillRow.venue_order_id, learned)
+        queries.append(ours.where(without_owner, FillRow.at > since))
     if not queries:
         return []
     return [fill_of(row) for row in await tx.execute(union_all(*queries))]
 
 
-async def _write_fills(tx: AsyncConnection, account: AccountId, user: UserId, books: Books) -> None:
+def _is_one_of(column: ColumnElement[Any] | Any, values: Collection[str]) -> ColumnElement[bool]:
+    """`IN`, as one parameter: the statement stays the same however many there are, and so does its plan."""
+    is_one_of: ColumnElement[bool] = column == any_(literal(sorted(values), ARRAY(Text)))
+    return is_one_of
+
+
+async def _write(tx: AsyncConnection, account: AccountId, user: UserId, books: Books) -> None:
     changed = [entry for entry in books.fills.values() if entry.changed]
-    new = [_fill_values(account, user, books, entry) for entry in changed if not entry.stored]
-    if new:
-        await tx.execute(insert(FillRow), new)
-    adopted = [_fill_values(account, user, books, entry) for entry in changed if entry.stored]
-    for values in adopted:
-        await tx.execute(
-            update(FillRow)
-            .where(*(getattr(FillRow, key) == values[key] for key in ("account_id", "symbol", "trade_id", "at")))
-            .values({name: values[name] for name in ("run_id", "client_order_id", "seq")})
-        )
+    if not changed and not books.changed_orders:
+        return
+    orders = [books.orders[name] for name in sorted(books.changed_orders)]
+    await tx.execute(
+        WRITE,
+        {
+            "account": account,
+            "user": user,
+            "seq": books.seq,
+            "channel": EVENTS,
+            "new_fills": _json(_fill_row(books, entry) for entry in changed if not entry.stored),
+            "orders": _json(msgspec.structs.asdict(o.order) | {"settled_at": o.settled_at} for o in orders),
+            "events": _json({"kind": "fill" if c.fill else "order", "body": c} for c in books.changes),
+        },
+    )
+    if adopted := [_fill_row(books, entry) | {"account": account} for entry in changed if entry.stored]:
+        await tx.execute(ADOPT, adopted)
 
 
-def _fill_values(account: AccountId, user: UserId, books: Books, entry: FillEntry) -> dict[str, Any]:
+def _fill_row(books: Books, entry: FillEntry) -> dict[str, Any]:
     name = entry.fill.client_order_id
     owner = books.orders.get(name) if name else None
-    return msgspec.structs.asdict(entry.fill) | {
-        "account_id": account,
-        "user_id": user,
-        "run_id": owner.order.run if owner else None,
-        "seq": entry.seq,
-    }
+    return msgspec.structs.asdict(entry.fill) | {"run_id": owner.order.run if owner else None, "seq": entry.seq}
 
 
-async def _write_orders(tx: AsyncConnection, account: AccountId, books: Books) -> None:
-    if not books.changed_orders:
-        return
-    columns = ("state", "venue_order_id", "filled", "quote_filled", "reason", "updated_at")
-    await tx.execute(
-        update(OrderRow)
-        .where(OrderRow.account_id == account, OrderRow.client_order_id == bindparam("name"))
-        .values({column: bindparam(f"new_{column}") for column in (*columns, "settled_at")}),
-        [
-            {f"new_{column}": getattr(books.orders[name].order, column) for column in columns}
-            | {"name": name, "new_settled_at": books.orders[name].settled_at}
-            for name in sorted(books.changed_orders)
-        ],
-    )
-
-
-async def _tell(tx: AsyncConnection, account: AccountId, user: UserId, changes: Sequence[OrderChanged]) -> None:
-    """Put the changes into the outbox, and wake whoever reads it."""
-    rows = [
-        {
-            "user_id": user,
-            "account_id": account,
-            "kind": "order" if change.fill is None else "fill",
-            "body": msgspec.to_builtins(change),
-        }
-        for change in changes
-    ]
-    await tx.execute(insert(Event), rows)
-    await notify(tx, EVENTS, user)
+def _json(rows: Iterable[object]) -> str:
+    return msgspec.json.encode(list(rows)).decode()
