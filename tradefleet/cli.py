@@ -157,10 +157,18 @@ def main() -> None:
     try:
         cli(prog_name="tradefleet")
     except Exception as error:
-        if not isinstance(error, _foreseen()):
+        cause = _cause_of(error)
+        if not isinstance(cause, _foreseen()):
             raise
-        click.echo(f"tradefleet: {error}", err=True)
-        sys.exit(MISCONFIGURED if type(error).__name__ == "SettingsError" else REFUSED)
+        click.echo(f"tradefleet: {cause}", err=True)
+        sys.exit(MISCONFIGURED if type(cause).__name__ == "SettingsError" else REFUSED)
+
+
+def _cause_of(error: Exception) -> Exception:
+    """What a group of tasks failed of, when it was one thing."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _foreseen() -> tuple[type[Exception], ...]:

@@ -173,7 +173,7 @@ def _port(name: str, host: str, port: int, variable: str) -> Finding:
             return Finding(name, True, f"{host}:{port} is free")
     except OSError as error:
         remedy = f"set {variable} to another, or see who has it: ss -ltnp 'sport = :{port}'"
-        return Finding(name, False, f"{host}:{port} cannot be had ({error.strerror})", remedy)
+        return Finding(name, False, f"{host}:{port} cannot be had ({os.strerror(error.errno or 0)})", remedy)
 
 
 def _existing(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -87,6 +88,6 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise SettingsError(
-            f"port {port} on {host} cannot be used ({error.strerror}): stop what holds it, "
+            f"port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}): stop what holds it, "
             "or choose another with TRADEFLEET_API_PORT"
         ) from None

@@ -10,6 +10,8 @@ import click
 import pytest
 
 from tradefleet import cli
+from tradefleet.settings import SettingsError
+from tradefleet.users import CannotCreateUser
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,6 +61,31 @@ def test_the_doctor_ends_with_status_1_when_there_is_a_cross() -> None:
     assert ended.returncode == 1
     assert " ✗ database" in ended.stdout
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("status", [cli.MISCONFIGURED, cli.REFUSED])
+def test_an_error_that_came_out_of_a_group_of_tasks_is_one_sentence_too(
+    status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error: Exception = SettingsError("set it") if status == cli.MISCONFIGURED else CannotCreateUser("taken")
+
+    def fail(**_: object) -> None:
+        raise ExceptionGroup("tasks", [ExceptionGroup("more tasks", [error])])
+
+    monkeypatch.setattr(cli, "cli", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == status
+    assert capsys.readouterr().err == f"tradefleet: {error}\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ExceptionGroup("tasks", [SettingsError("set it"), KeyError("ours")])
+
+    monkeypatch.setattr(cli, "cli", fail)
+    with pytest.raises(ExceptionGroup):
+        cli.main()
 
 
 @pytest.mark.slow
