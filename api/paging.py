@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
@@ -16,8 +16,8 @@ from litestar.params import QueryParameter
 from api.errors import UNKNOWN_CURSOR, ApiError
 from storage.keyset import Position
 
-Item = TypeVar("Item")
 Row = TypeVar("Row")
+OnePage = TypeVar("OnePage", bound="Page")
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 500
@@ -30,11 +30,11 @@ Cursor = Annotated[
 ]
 
 
-class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
-    """One page. `next_cursor` is null on the last one."""
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Each list's page adds `items`. Not a generic: clients are made from the schema, and that takes the names."""
 
-    items: list[Item]
     next_cursor: str | None
+    """Null on the last page."""
 
 
 class Keyset(msgspec.Struct, frozen=True):
@@ -49,11 +49,17 @@ class Keyset(msgspec.Struct, frozen=True):
         """`parts` is how many columns the key has beside the time."""
         return cls(name, limit, None if cursor is None else _decode(name, cursor, parts))
 
-    def page(self, rows: Sequence[Row], item: Callable[[Row], Item], position: Callable[[Row], Position]) -> Page[Item]:
+    def page(
+        self,
+        kind: Callable[..., OnePage],
+        rows: Sequence[Row],
+        item: Callable[[Row], Any],
+        position: Callable[[Row], Position],
+    ) -> OnePage:
         """Make a page of up to `limit` + 1 rows: the one too many says that there is a next page."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
-        return Page(
+        return kind(
             items=[item(row) for row in shown],
             next_cursor=_encode(self.name, position(shown[-1])) if more else None,
         )

@@ -5,12 +5,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from api.accounts.commands import Command
-from api.accounts.schemas import Account, ChangeAccount, CreateAccount
+from api.accounts.schemas import Account, AccountPage, ChangeAccount, CreateAccount
 from api.accounts.service import Accounts, view
 from api.errors import CONFLICT, TAKEN
 from api.identity.guard import needs
 from api.identity.principal import Scope
-from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit, Page
+from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit
 from api.settings import ApiSettings
 from storage.accounts import Filter
 from storage.keyset import Position
@@ -32,11 +32,13 @@ class AccountController(Controller):
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
         archived: FromQuery[bool] = False,
-    ) -> Page[Account]:
+    ) -> AccountPage:
         """Newest first."""
         keyset = Keyset.read("accounts", limit, cursor)
         rows = await accounts.list(Filter(archived=archived), keyset.after, limit)
-        return keyset.page(rows, lambda row: view(row, settings), lambda row: Position(row.created_at, (row.id,)))
+        return keyset.page(
+            AccountPage, rows, lambda row: view(row, settings), lambda row: Position(row.created_at, (row.id,))
+        )
 
     @post("/", opt={**needs(Scope.ACCOUNTS), "refuses": [TAKEN]}, operation_id="createAccount")
     async def create(self, data: JSONBody[CreateAccount], accounts: Found, settings: Settings) -> Response[Account]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.identity.schemas import Name
+from api.paging import Page
 
 
 class Mode(StrEnum):
@@ -81,3 +82,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     key_last4: str | None
     strategy: str | None
     config_version: int | None
+
+
+class AccountPage(Page, frozen=True, kw_only=True):
+    items: list[Account]

@@ -9,12 +9,12 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from api.accounts.commands import Command, Wish
 from api.accounts.schemas import Mode
 from api.accounts.service import view
-from api.admin.schemas import AnyAccount, AuditChain, AuditView, Reason, UserView
+from api.admin.schemas import AnyAccount, AnyAccountPage, AuditChain, AuditView, Reason, UserPage, UserView
 from api.admin.service import Admin
 from api.errors import CONFLICT
 from api.identity.guard import FOR_ADMINS, FOR_STAFF
 from api.identity.principal import Role
-from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit, Page
+from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit
 from api.settings import ApiSettings
 from storage.accounts import AccountRecord, Filter
 from storage.audit import AuditRecord
@@ -77,7 +77,7 @@ class AdminAccountController(Controller):
         archived: FromQuery[bool] = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
-    ) -> Page[AnyAccount]:
+    ) -> AnyAccountPage:
         """Of all tenants, newest first."""
         keyset = Keyset.read("admin accounts", limit, cursor)
         wanted = Filter(
@@ -90,7 +90,10 @@ class AdminAccountController(Controller):
         )
         rows = await admin.list_accounts(wanted, keyset.after, limit)
         return keyset.page(
-            rows, lambda row: any_account(row, settings), lambda row: Position(row.created_at, (row.id,))
+            AnyAccountPage,
+            rows,
+            lambda row: any_account(row, settings),
+            lambda row: Position(row.created_at, (row.id,)),
         )
 
     @get("/{account_id:str}", operation_id="adminGetAccount")
@@ -129,10 +132,10 @@ class AdminUserController(Controller):
     opt: dict[str, Any] = FOR_STAFF
 
     @get("/", operation_id="adminListUsers")
-    async def list(self, admin: Desk, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[UserView]:
+    async def list(self, admin: Desk, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> UserPage:
         keyset = Keyset.read("users", limit, cursor)
         rows = await admin.list_users(keyset.after, limit)
-        return keyset.page(rows, user_view, lambda row: Position(row.created_at, (row.id,)))
+        return keyset.page(UserPage, rows, user_view, lambda row: Position(row.created_at, (row.id,)))
 
     @post("/{user_id:str}/disable", status_code=200, opt=ACTS, operation_id="adminDisableUser")
     async def disable(self, user_id: FromPath[str], data: JSONBody[Reason], admin: Desk) -> UserView:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from api.accounts.schemas import Account
 from api.identity.principal import Role
+from api.paging import Page
 
 ReasonText = Annotated[str, Meta(min_length=3, max_length=500)]
 
@@ -24,12 +25,20 @@ class AnyAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
 
 
+class AnyAccountPage(Page, frozen=True, kw_only=True):
+    items: list[AnyAccount]
+
+
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     email: str
     role: Role
     created_at: datetime
     disabled_at: datetime | None
+
+
+class UserPage(Page, frozen=True, kw_only=True):
+    items: list[UserView]
 
 
 class AuditView(msgspec.Struct, frozen=True, kw_only=True):

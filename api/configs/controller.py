@@ -7,12 +7,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from api.accounts.service import Accounts
-from api.configs.schemas import Config, PutConfig
+from api.configs.schemas import Config, ConfigPage, PutConfig
 from api.configs.service import Configs, view
 from api.errors import CHANGED, CONFLICT, invalid
 from api.identity.guard import needs
 from api.identity.principal import Scope
-from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit, Page
+from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit
 from storage.keyset import Position
 
 IfMatch = Annotated[
@@ -53,11 +53,11 @@ class ConfigController(Controller):
         configs: NamedDependency[Configs],
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
-    ) -> Page[Config]:
+    ) -> ConfigPage:
         """All versions, newest first."""
         keyset = Keyset.read("configs", limit, cursor)
         rows = await configs.list(await accounts.find(account_id), keyset.after, limit)
-        return keyset.page(rows, view, lambda row: Position(row.created_at, (row.id,)))
+        return keyset.page(ConfigPage, rows, view, lambda row: Position(row.created_at, (row.id,)))
 
 
 def _version(etag: str | None) -> int | None:

@@ -1,22 +1,25 @@
 """`/accounts/{id}/orders`, `/fills`, `/decisions`, `/balances`."""
 
-from typing import Annotated, Any
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.service import Accounts
-from api.history.schemas import Balance, Balances
-from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit, Page
+from api.history.schemas import Balance, Balances, Decision, DecisionPage, Fill, FillPage, Order, OrderPage
+from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit
 from storage import reads
 from storage.keyset import Position
-from storage.reads import DecisionRead, FillRead, OrderRead
-from trading.money import exact
+from trading.money import exact, plain
 
 Symbol = Annotated[str | None, QueryParameter(name="symbol", max_length=40, description="For instance BTC/USDT.")]
 Kind = Annotated[str | None, QueryParameter(name="kind", max_length=40)]
+Shown = TypeVar("Shown", bound=msgspec.Struct)
 Tx = NamedDependency[AsyncConnection]
 Found = NamedDependency[Accounts]
 
@@ -36,12 +39,14 @@ class HistoryController(Controller):
         open_only: FromQuery[bool] = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
-    ) -> Page[OrderRead]:
+    ) -> OrderPage:
         """Newest first; `open_only` for those that stand, or may stand, at the venue."""
         keyset = Keyset.read("orders", limit, cursor)
         account = await accounts.find(account_id)
         rows = await reads.list_orders(tx, account, keyset.after, limit, symbol=symbol, open_only=open_only)
-        return keyset.page(rows, _same, lambda row: Position(row.intended_at, (row.client_order_id,)))
+        return keyset.page(
+            OrderPage, rows, partial(shown, Order), lambda row: Position(row.intended_at, (row.client_order_id,))
+        )
 
     @get("/fills", operation_id="listFills")
     async def fills(
@@ -53,12 +58,14 @@ class HistoryController(Controller):
         symbol: Symbol = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
-    ) -> Page[FillRead]:
+    ) -> FillPage:
         """Newest first, as the venue recorded them."""
         keyset = Keyset.read("fills", limit, cursor, parts=2)
         account = await accounts.find(account_id)
         rows = await reads.list_fills(tx, account, keyset.after, limit, symbol=symbol)
-        return keyset.page(rows, _same, lambda row: Position(row.at, (row.symbol, row.trade_id)))
+        return keyset.page(
+            FillPage, rows, partial(shown, Fill), lambda row: Position(row.at, (row.symbol, row.trade_id))
+        )
 
     @get("/decisions", operation_id="listDecisions")
     async def decisions(
@@ -70,12 +77,12 @@ class HistoryController(Controller):
         kind: Kind = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
-    ) -> Page[DecisionRead]:
+    ) -> DecisionPage:
         """What the trader decided and why, newest first."""
         keyset = Keyset.read("decisions", limit, cursor)
         account = await accounts.find(account_id)
         rows = await reads.list_decisions(tx, account, keyset.after, limit, kind=kind)
-        return keyset.page(rows, _same, lambda row: Position(row.at, (row.id,)))
+        return keyset.page(DecisionPage, rows, partial(shown, Decision), lambda row: Position(row.at, (row.id,)))
 
     @get("/balances", operation_id="getBalances")
     async def balances(self, account_id: FromPath[str], accounts: Found, tx: Tx) -> Balances:
@@ -86,8 +93,10 @@ class HistoryController(Controller):
 
 def balance(asset: str, amounts: Any) -> Balance:
     free, locked = (exact(amount) for amount in amounts)
-    return Balance(asset=asset, free=free, locked=locked, total=free + locked)
+    return Balance(asset=asset, free=plain(free), locked=plain(locked), total=plain(free + locked))
 
 
-def _same(row: Any) -> Any:
-    return row
+def shown(kind: type[Shown], row: msgspec.Struct) -> Shown:
+    """A row as the API shows it: the same fields, with amounts written out."""
+    values = {name: getattr(row, name) for name in kind.__struct_fields__}
+    return kind(**{name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()})
