@@ -43,6 +43,7 @@ __all__ = ["TraderState", "begin", "decide"]
 
 RESYNC_AGAIN = timedelta(seconds=10)
 """A snapshot that was asked for and did not come is asked for again."""
+UNKNOWN_FOR_LONG = timedelta(seconds=30)
 _NEVER_WAS = (OrderState.REJECTED, OrderState.EXPIRED)
 
 
@@ -81,6 +82,9 @@ def decide(state: TraderState, event: Event, now: datetime) -> tuple[TraderState
         state, heard = stop(state, str(error), now)
     if state.halted_by:
         return state, heard
+    if state.synced and _left_unknown(state, now):
+        state, asked = _lose_track(state, "an order is unknown for long: does the gateway know it at all?", now)
+        return state, (*heard, *asked)
     if not state.synced:
         state, asked = _ask_again(state, now)
         return state, (*heard, *asked)
@@ -99,7 +103,10 @@ def _hear(state: TraderState, event: Event, now: datetime) -> tuple[TraderState,
         case BalancesChanged(balances):
             return hear_balances(state, balances), ()
         case Resynced(snapshot):
-            return _catch_up(take_snapshot(state, snapshot), now)
+            if snapshot.seq < state.seq:
+                # Older than what is known already: it was overtaken on its way. If one is still missing, ask again.
+                return state, ()
+            return _catch_up(take_snapshot(state, snapshot, now), now)
         case ControlChanged():
             return msgspec.structs.replace(state, control=event.control, symbol_controls=dict(event.symbols)), ()
         case CommandReceived(command):
@@ -175,6 +182,18 @@ def _hear_command(state: TraderState, command: Command, now: datetime) -> Trader
 
 def _lose_track(state: TraderState, reason: str, now: datetime) -> tuple[TraderState, tuple[Decision, ...]]:
     return msgspec.structs.replace(state, synced=False, resync_asked_at=now), (RequestResync(reason),)
+
+
+def _left_unknown(state: TraderState, now: datetime) -> bool:
+    """Whether an order's fate has been open for so long that the gateway may never have heard of it."""
+    asked_at = state.synced_at
+    if asked_at is not None and now - asked_at < UNKNOWN_FOR_LONG:
+        return False
+    return any(
+        order.state is OrderState.UNKNOWN and now - order.updated_at >= UNKNOWN_FOR_LONG
+        for facts in state.slots.values()
+        for order in facts.live
+    )
 
 
 def _ask_again(state: TraderState, now: datetime) -> tuple[TraderState, tuple[Decision, ...]]:

@@ -10,7 +10,7 @@ import msgspec
 
 from trading.books import Books, record
 from trading.events import OrderChanged, Snapshot
-from trading.ids import Asset, Slot, Symbol, base_of, quote_of
+from trading.ids import Asset, ClientOrderId, Slot, Symbol, base_of, quote_of
 from trading.market import Quote, Reading
 from trading.money import ZERO
 from trading.orders import (
@@ -33,7 +33,7 @@ EARLY_MAX = 256
 """News kept while a snapshot is awaited; past it they are dropped, and the next gap asks again."""
 
 
-def take_snapshot(state: TraderState, snapshot: Snapshot) -> TraderState:
+def take_snapshot(state: TraderState, snapshot: Snapshot, now: datetime) -> TraderState:
     """Begin again from what gateway and venue agree on. Our own memory stands where it is newer than the saved one."""
     memory, strategy_state, version, books = state.memory, state.strategy_state, state.version, Books()
     if snapshot.checkpoint is not None:
@@ -44,13 +44,13 @@ def take_snapshot(state: TraderState, snapshot: Snapshot) -> TraderState:
     orders = {order.client_order_id: order for order in snapshot.orders}
     for fill in snapshot.fills:
         books = record(books, fill, orders.get(fill.client_order_id) if fill.client_order_id else None)
-    # An order that this process submitted may be younger than the snapshot; its outcome will come.
-    orders |= {coid: state.orders[coid] for coid in state.awaited if coid not in orders and coid in state.orders}
+    orders |= _younger(state, orders)
     groups = _by_slot(orders.values())
     kept = {order.client_order_id: order for group in groups.values() for order in group}
     return msgspec.structs.replace(
         state,
         synced=True,
+        synced_at=now,
         resync_asked_at=None,
         seq=snapshot.seq,
         version=version,
@@ -66,6 +66,24 @@ def take_snapshot(state: TraderState, snapshot: Snapshot) -> TraderState:
         promised={coid: _promise(order, state.quotes) for coid, order in kept.items() if order.state in UNSETTLED},
         cancelling={coid: at for coid, at in state.cancelling.items() if coid in kept},
     )
+
+
+def _younger(state: TraderState, told: Mapping[ClientOrderId, Order]) -> dict[ClientOrderId, Order]:
+    """Orders of ours that a snapshot does not have because it was taken before them.
+
+    One with no outcome yet will get one. One that the venue has answered for is kept, unless the snapshot knows a newer
+    cycle of its slot: then it ended, and was left out. One that stayed unknown and is unknown to the gateway too was
+    never committed, so it was never sent, and its name is free.
+    """
+    newest: dict[Slot, int] = {}
+    for order in told.values():
+        newest[order.slot] = max(newest.get(order.slot, 0), order.cycle)
+    return {
+        coid: order
+        for coid, order in state.orders.items()
+        if coid not in told
+        and (coid in state.awaited or (order.state not in UNSETTLED and order.cycle >= newest.get(order.slot, 0)))
+    }
 
 
 def keep_early(state: TraderState, change: OrderChanged) -> TraderState:

@@ -50,6 +50,7 @@ class TraderState(msgspec.Struct, frozen=True, kw_only=True):
     zone: ZoneInfo
 
     synced: bool = False
+    synced_at: datetime | None = None
     resync_asked_at: datetime | None = None
     early: tuple[OrderChanged, ...] = ()
     """News heard while waiting for a snapshot: it may be older than they are."""

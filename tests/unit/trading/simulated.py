@@ -157,6 +157,11 @@ class Venue:
                     self._news(coid, state=OrderState.EXPIRED, reason="never arrived")
         self.match()
 
+    def repeat_newest(self) -> None:
+        """Say something again under a new number, so that whoever missed news learns of it."""
+        if self.orders:
+            self._news(next(reversed(self.orders)))
+
     def snapshot(self) -> Snapshot:
         since = self.checkpoint.seq if self.checkpoint is not None else 0
         newest: dict[str, int] = {}
@@ -323,7 +328,12 @@ class Trader:
         assert (msgspec.to_builtins(again.memory), same) == (msgspec.to_builtins(state.memory), decisions)
         self.state = state
         self.watch(state)
+        unknown = {order.symbol for order in state.orders.values() if order.state is OrderState.UNKNOWN}
         for decision in decisions:
+            if isinstance(decision, SubmitOrders):
+                assert unknown.isdisjoint(order.symbol for order in decision.orders), (
+                    "an unknown order freezes its symbol"
+                )
             self._perform(decision)
         if state.synced:
             unchanged, nothing = decide(state, TimePassed(), self.venue.now)
