@@ -80,7 +80,7 @@ class Demo:
     async def tally(self) -> Tally:
         async with self.database.transaction() as tx:
             counted = select(AccountRuntime.state, func.count()).group_by(AccountRuntime.state)
-            states = {state: count for state, count in await tx.execute(counted)}
+            states = dict((await tx.execute(counted)).tuples().all())
             return Tally(
                 running=states.get("running", 0),
                 quarantined=states.get("quarantined", 0),
