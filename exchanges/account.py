@@ -8,11 +8,11 @@ from typing import Any
 
 from exchanges.calling import ask
 from exchanges.client import SIGNED_AT_MS
-from exchanges.errors import OrderNotFound, UnsupportedVenue
+from exchanges.errors import OrderNotFound, OrderRefused, UnsupportedVenue
 from exchanges.limits import Lane
 from exchanges.line import LANE
-from exchanges.payloads import parse_balances, parse_fill, parse_order
-from exchanges.port import Balance, UserEvent, VenueOrder
+from exchanges.payloads import parse_balances, parse_fill, parse_key_rights, parse_order
+from exchanges.port import Balance, KeyRights, UserEvent, VenueOrder
 from exchanges.quirks import Quirks
 from exchanges.user_stream import user_events
 from trading.fills import Fill
@@ -82,6 +82,14 @@ class CcxtAccount:
 
     async def balances(self) -> Mapping[Asset, Balance]:
         return parse_balances(await ask(self._client.fetch_balance()))
+
+    async def key_rights(self) -> KeyRights:
+        if self._quirks.key_rights_call is None:
+            return KeyRights()
+        try:
+            return parse_key_rights(await ask(getattr(self._client, self._quirks.key_rights_call)()))
+        except OrderRefused:  # a testnet, say, that lacks the call
+            return KeyRights()
 
     def user_events(self) -> AsyncIterator[UserEvent]:
         # A client of its own: a new stream must not find the subscriptions and caches of the one that was lost.

@@ -25,6 +25,9 @@ PING_INTERVAL_MS = 10_000
 """After two of these without a pong a stream is lost."""
 
 
+_JSON = json.JSONDecoder(parse_float=str)
+
+
 class _Seams:
     """Goes before the exchange's own class, so that `super()` is ccxt."""
 
@@ -57,7 +60,7 @@ class _Seams:
 
     @staticmethod
     def on_json_response(text: str) -> Any:
-        return json.loads(text, parse_float=str)
+        return _JSON.decode(text)
 
     def amount_to_precision(self, _symbol: str, amount: str) -> str:
         # An approved order is fitted to the market already. ccxt's rounding would go through float, and it sets the

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from exchanges.errors import Unparsable
-from exchanges.port import Balance, VenueOrder
+from exchanges.port import Balance, KeyRights, VenueOrder
 from trading.fills import Fill
 from trading.ids import Asset, ClientOrderId, Symbol, TradeId, VenueOrderId
 from trading.instruments import Instrument
@@ -108,6 +108,18 @@ def parse_balances(raw: Raw) -> dict[Asset, Balance]:
         Asset(asset): Balance(free=exact(free or 0), locked=exact(raw["used"][asset] or 0))
         for asset, free in raw["free"].items()
     }
+
+
+@_parsing
+def parse_key_rights(raw: Raw) -> KeyRights:
+    """Binance's list of what a key is restricted to."""
+    ways_out = [raw.get(way) for way in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")]
+    return KeyRights(
+        trade=raw["enableSpotAndMarginTrading"] is True,
+        # A way that is not mentioned is not a way that is shut.
+        withdraw=True if True in ways_out else None if None in ways_out else False,
+        address_bound=raw["ipRestrict"] is True,
+    )
 
 
 @_parsing

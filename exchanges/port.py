@@ -45,6 +45,16 @@ class Balance(msgspec.Struct, frozen=True):
         return self.free + self.locked
 
 
+class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key may do, in the venue's own word. None: the venue does not say."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+    """Whether it can move money out of the account, in whatever way. Such a key is not to be kept."""
+    address_bound: bool | None = None
+    """Whether it works from listed addresses only."""
+
+
 class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's own account of one order: never `intended`, `sent` or `unknown`."""
 
@@ -91,6 +101,7 @@ class Account(Protocol):
 
     async def order_fills(self, symbol: Symbol, order: VenueOrderId) -> Sequence[Fill]: ...
     async def balances(self) -> Mapping[Asset, Balance]: ...
+    async def key_rights(self) -> KeyRights: ...
     def user_events(self) -> AsyncIterator[UserEvent]:
         """The live stream: `StreamOpened` first. Ends by raising `StreamLost`."""
 

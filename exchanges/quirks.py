@@ -18,6 +18,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     trade_page_key: str | None = None
     """The parameter that asks for trades from an id onwards. None: the venue cannot page by id."""
     trade_page_size: int = 1000
+    key_rights_call: str | None = None
+    """ccxt's method that tells what a key may do, if the exchange has one."""
 
 
 _BINANCE = Quirks(
@@ -32,6 +34,7 @@ _BINANCE = Quirks(
     # ccxt counts 1,200 a minute where Binance counts 6,000.
     weight_per_cost=5.0,
     trade_page_key="fromId",
+    key_rights_call="sapiGetAccountApiRestrictions",
 )
 
 _QUIRKS: Mapping[str, Quirks] = {"binance": _BINANCE, "binanceus": _BINANCE}

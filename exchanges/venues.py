@@ -8,7 +8,6 @@ from typing import Any
 from weakref import WeakSet
 
 import aiohttp
-import certifi
 
 from exchanges.account import CcxtAccount
 from exchanges.calling import ask
@@ -66,7 +65,7 @@ class Venue:
                 await client.close()
         if self._session is not None:
             await self._session.close()
-        self._client = self._session = None
+        self._client = self._session = self._loaded_at = None
 
     async def _prepare(self) -> None:
         async with self._loading:
@@ -81,20 +80,20 @@ class Venue:
 
     def _open(self) -> Any:
         if self._client is None:
-            tls = ssl.create_default_context(cafile=certifi.where())
+            self._client = client_class(self.address.ccxt_id)(self._settings())
+            tls = ssl.create_default_context(cafile=self._client.cafile)
             # No limit: every account's user stream holds a connection. No cookies: the accounts share it.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=tls, limit=0), cookie_jar=aiohttp.DummyCookieJar()
             )
-            self._client = client_class(self.address.ccxt_id)(self._settings(tls))
+            self._client.session, self._client.ssl_context = self._session, tls
             self._client.line = AccountLine(self._line, tenant="", account="")
             self._point_to_address()
         return self._client
 
-    def _settings(self, tls: ssl.SSLContext) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         return {
-            "session": self._session,
-            "ssl_context": tls,
+            "session": None,  # named here, so that ccxt does not make one
             "timeout": self._request_timeout_ms,
             "streaming": {"keepAlive": PING_INTERVAL_MS},
             "options": {

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from exchanges.port import Account, ApiKey
+from exchanges.port import Account, ApiKey, KeyRights
 from exchanges.venues import Venue
 from trading.ids import ClientOrderId, RunId, Slot, Symbol, TradeId, VenueOrderId
 from trading.orders import ApprovedOrder, OrderKind, OrderState, Purpose, Side
@@ -147,3 +147,23 @@ async def test_accounts_do_not_share_what_is_theirs(scripted: Any, venue: Venue,
     assert [each.path for each in scripted.received].count("/api/v3/exchangeInfo") == 1
     assert first._client.options is not second._client.options  # type: ignore[attr-defined]
     assert len({each.text for each in scripted.received if each.path.endswith("/account")}) == 2
+
+
+@pytest.mark.parametrize("way_out", ["enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer"])
+async def test_a_key_that_can_move_money_out_in_any_way_can_withdraw(
+    scripted: Any, account: Account, way_out: str
+) -> None:
+    restrictions = {"ipRestrict": False, "enableSpotAndMarginTrading": True, way_out: True}
+    scripted.answer("GET /sapi/v1/account/apiRestrictions", restrictions)
+    assert await account.key_rights() == KeyRights(trade=True, withdraw=True, address_bound=False)
+
+
+async def test_a_way_out_that_is_not_mentioned_is_not_known_to_be_shut(scripted: Any, account: Account) -> None:
+    restrictions = {"ipRestrict": True, "enableSpotAndMarginTrading": True, "enableWithdrawals": False}
+    scripted.answer("GET /sapi/v1/account/apiRestrictions", restrictions)
+    assert await account.key_rights() == KeyRights(trade=True, withdraw=None, address_bound=True)
+
+
+async def test_a_venue_that_does_not_say_leaves_a_keys_rights_unknown(scripted: Any, account: Account) -> None:
+    scripted.answer("GET /sapi/v1/account/apiRestrictions", {"code": -1100, "msg": "No such call."}, status=404)
+    assert await account.key_rights() == KeyRights()

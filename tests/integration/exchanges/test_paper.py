@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from exchanges.errors import KeyRefused, OrderNotFound, OrderRefused, OutcomeUnknown, StreamLost
-from exchanges.port import Account, ApiKey, PublicMarket, StreamOpened, UserEvent, VenueAddress, VenueOrder
+from exchanges.port import Account, ApiKey, KeyRights, PublicMarket, StreamOpened, UserEvent, VenueAddress, VenueOrder
 from exchanges.venues import Venue
 from paper.server import PaperExchange
 from paper.settings import PaperSettings
@@ -170,6 +170,15 @@ async def test_a_stream_ends_with_the_venue(exchange: PaperExchange, account: Ac
     await exchange.stop()
     with pytest.raises(StreamLost):
         await anext(events)
+
+
+@pytest.mark.parametrize("withdraw", [True, False])
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], []])
+async def test_a_key_is_attested(exchange: PaperExchange, venue: Venue, withdraw: bool, addresses: list[str]) -> None:
+    wish = {"withdraw": withdraw, "addresses": addresses}
+    opened = (await administer(exchange, "accounts", {"key": wish}))["accounts"][0]
+    account = await venue.account(ApiKey(opened["api_key"], opened["secret"]))
+    assert await account.key_rights() == KeyRights(trade=True, withdraw=withdraw, address_bound=bool(addresses))
 
 
 async def test_a_wrong_secret_is_the_keys_fault(venue: Venue, key: ApiKey) -> None:
