@@ -6,6 +6,7 @@ the option is kept and the dialect stays `postgresql`.
 """
 
 import datetime as dt
+import select
 from typing import Any
 
 import sqlalchemy_timescaledb  # noqa: F401  (it teaches `Table` the option)
@@ -30,10 +31,12 @@ class TimescalePsycopgAsync(PGDialectAsync_psycopg):
     supports_statement_cache = True
 
     def do_ping(self, dbapi_connection: Any) -> bool:
-        # A server that went away has closed the socket, which shows without asking: a question and its answer would
-        # cost as much as a small transaction. Raises when the connection is gone.
-        dbapi_connection.driver_connection.pgconn.consume_input()
-        return True
+        # A server that goes away says so, or closes the socket. Only then is it asked: asking every time would cost as
+        # much as a small transaction.
+        heard = select.poll()
+        heard.register(dbapi_connection.driver_connection.pgconn.socket, select.POLLIN)
+        asked: bool = not heard.poll(0) or super().do_ping(dbapi_connection)  # type: ignore[no-untyped-call]
+        return asked
 
     @classmethod
     def get_async_dialect_cls(cls, _url: URL) -> type[Dialect]:

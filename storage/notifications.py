@@ -1,7 +1,7 @@
 """`NOTIFY` and `LISTEN`: how one process tells others that something was committed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import psycopg
 from sqlalchemy import func, select
@@ -22,7 +22,7 @@ async def notify(tx: AsyncConnection, channel: str, payload: str = "") -> None:
     await tx.execute(select(func.pg_notify(channel, payload)))
 
 
-async def listen(url: str, channel: str, *, silence_s_max: float = SILENCE_S_MAX) -> AsyncIterator[str]:
+async def listen(url: str, channel: str, *, silence_s_max: float = SILENCE_S_MAX) -> AsyncGenerator[str]:
     """What is said on a channel, for ever, over as many connections as it takes.
 
     Each new connection first brings an empty word: something may have been said before that nobody heard, so look.
