@@ -71,7 +71,9 @@ class DemoProcess:
         return found
 
     async def until_ready(self) -> None:
-        await until(lambda: "Ready in" in self.said, READY_TIMEOUT_S, self._explain)
+        process = self._running()
+        await until(lambda: "Ready in" in self.said or process.poll() is not None, READY_TIMEOUT_S, self._explain)
+        assert process.poll() is None, self._explain()
 
     async def until_ended(self) -> int:
         """Its exit status."""

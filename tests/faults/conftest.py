@@ -1,3 +1,5 @@
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,11 @@ from tests.demo_process import DemoProcess
 
 
 @pytest.fixture
-def demo(tmp_path: Path, cache_directory: Path) -> Iterator[DemoProcess]:
-    demo = DemoProcess(tmp_path, cache_directory)
+def demo(cache_directory: Path) -> Iterator[DemoProcess]:
+    # Not pytest's own folder: run by root, the database server is `nobody`, who may not look into that.
+    directory = Path(tempfile.mkdtemp(prefix="tradefleet-"))
+    directory.chmod(0o755)
+    demo = DemoProcess(directory, cache_directory)
     yield demo
     demo.end()
+    shutil.rmtree(directory)

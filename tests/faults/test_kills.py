@@ -27,7 +27,7 @@ async def test_whichever_part_is_killed_trading_goes_on_and_the_books_equal_the_
     demo.start("--accounts", str(ACCOUNTS))
     await demo.until_ready()
     async with demo.database() as database:
-        await until(lambda: _has_fills_since(database, datetime(2000, 1, 1, tzinfo=UTC)), 60)
+        await until(lambda: _trades_on_since(database, datetime(2000, 1, 1, tzinfo=UTC)), 60)
         for victim in VICTIMS:
             demo.descendants()
             killed_at = datetime.now(UTC)
