@@ -13,9 +13,10 @@ from trading.params import ParamsRefused, parse
 from trading.strategies.contract import Needs, Strategy, UnknownStrategy
 from trading.strategies.deals import DEALS
 from trading.strategies.naive import NAIVE
+from trading.strategies.rebalance import REBALANCE
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
-BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, DEALS)}
+BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, DEALS, REBALANCE)}
 
 
 def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:
