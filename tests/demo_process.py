@@ -2,18 +2,21 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil
+import pytest
 from sqlalchemy import text
 
 from storage.database import Database, Role
@@ -35,6 +38,7 @@ class DemoProcess:
 
     def __init__(self, directory: Path, cache: Path) -> None:
         self.directory = directory
+        self.cache = cache
         self.api_port = free_port()
         self.paper_port = free_port()
         self._errors = directory / "stderr"
@@ -48,6 +52,11 @@ class DemoProcess:
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[psutil.Process] = set()
+
+    def rename_output(self, name: str) -> None:
+        """Keep what it says apart from what another demo on the same directory says."""
+        self._errors = self.directory / f"{name}-stderr"
+        self._output = self.directory / f"{name}-stdout"
 
     def start(self, *arguments: str) -> None:
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
@@ -140,6 +149,17 @@ class DemoProcess:
 
     def _explain(self) -> str:
         return f"the demo said:\n{self.said}"
+
+
+@pytest.fixture
+def demo(cache_directory: Path) -> Iterator[DemoProcess]:
+    # Not pytest's own folder: run by root, the database server is `nobody`, who may not look into that.
+    directory = Path(tempfile.mkdtemp(prefix="tradefleet-"))
+    directory.chmod(0o755)
+    process = DemoProcess(directory, cache_directory)
+    yield process
+    process.end()
+    shutil.rmtree(directory)
 
 
 async def until(is_so: Any, timeout_s: float, explain: Any = str) -> None:
