@@ -8,7 +8,6 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation --no-index --editable .
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
@@ -17,29 +16,29 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 help: ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(VENV)/.run ## make .venv with what the product needs, hash-pinned
+setup: $(VENV)/.run $(VENV)/.self ## make .venv with what the product needs, hash-pinned
 	@:
 
 demo: setup ## run the product here on paper money; options: make demo ARGS="--accounts 8"
 	@exec $(BIN)/tradefleet demo $(ARGS)
 
-test: $(VENV)/.dev ## run the whole test suite; a part of it: make test ARGS=tests/unit/trading
+test: $(VENV)/.dev $(VENV)/.self ## run the whole test suite; a part of it: make test ARGS=tests/unit/trading
 	@exec $(BIN)/python -m pytest -m "not chaos" $(ARGS)
 
-chaos: $(VENV)/.dev ## run the long fault tests
+chaos: $(VENV)/.dev $(VENV)/.self ## run the long fault tests
 	@exec $(BIN)/python -m pytest -m chaos $(ARGS)
 
-check: $(VENV)/.dev ## format, lint, types, and which room imports which
+check: $(VENV)/.dev $(VENV)/.self ## format, lint, types, and which room imports which
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
-fmt: $(VENV)/.dev ## format the code and apply the safe fixes
+fmt: $(VENV)/.dev $(VENV)/.self ## format the code and apply the safe fixes
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.dev ## run every benchmark; each prints one JSON line with its floor
+bench: $(VENV)/.dev $(VENV)/.self ## run every benchmark; each prints one JSON line with its floor
 	@for bench in bench/[!_]*.py; do $(BIN)/python $$bench $(ARGS) || exit 1; done
 
 lock: ## write both lock files anew (needs uv and the network)
@@ -52,19 +51,24 @@ clean: ## remove .venv and every cache of a tool
 
 # A stamp is written last, so that a set-up cut short is done again.
 
+.NOTPARALLEL:
+
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Tradefleet needs Python 3.11 or newer and $(PYTHON) is not: name one, as in  make PYTHON=python3.11 setup" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/.made
+$(VENV)/.run: requirements.lock | $(VENV)/.made
 	@echo "Installing what Tradefleet needs into $(VENV) (about a minute, once)"
 	@$(PIP) install --require-hashes --requirement requirements.lock
-	@$(INSTALL_SELF)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.made
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.made
 	@echo "Installing what its tests need into $(VENV) (about a minute, once)"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
-	@$(INSTALL_SELF)
 	@touch $(VENV)/.run $@
+
+# After one of the two above: they bring the build backend.
+$(VENV)/.self: pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
