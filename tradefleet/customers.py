@@ -66,7 +66,9 @@ class Customer:
 
     async def open_account(self, name: str, key: Mapping[str, str], strategy: str, params: Mapping[str, Any]) -> str:
         account = (await self.send("POST", "/api/v1/accounts", {"name": name, "venue": "paper", "mode": "paper"}))["id"]
-        await self.send("PUT", f"/api/v1/accounts/{account}/credentials", {"key": key["api_key"], "secret": key["secret"]})
+        await self.send(
+            "PUT", f"/api/v1/accounts/{account}/credentials", {"key": key["api_key"], "secret": key["secret"]}
+        )
         await self.send("PUT", f"/api/v1/accounts/{account}/config", {"strategy": strategy, "params": dict(params)})
         return str(account)
 
