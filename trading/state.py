@@ -81,6 +81,8 @@ class TraderState(msgspec.Struct, frozen=True, kw_only=True):
     """Questions put, and what was answered."""
     shown: Mapping[str, Shown] = {}
     errors_in_row: int = 0
+    failed_at: datetime | None = None
+    """When the strategy's code last raised: it is asked again after a pause that grows."""
     halted_by: str = ""
     """Why this trader has stopped for good: quarantined, or its run closed. Empty while it trades."""
 

@@ -38,6 +38,7 @@ SAVE_EVERY = timedelta(seconds=15)
 SHOW_AGAIN = timedelta(minutes=10)
 BALANCE_LAG = timedelta(seconds=3)
 """A fill may be heard before the balance it brought: only a lack that lasts is worth a line."""
+ERROR_PAUSE = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 CLOSE_MODES = (CloseMode.CANCEL, CloseMode.LIMIT, CloseMode.MARKET)
 """From the weakest to the strongest."""
@@ -137,6 +138,8 @@ def _trade(state: TraderState, now: datetime) -> Decided:
         return state, ()
     if any((feed.symbol, feed.timeframe) not in state.readings for feed in needs.feeds):
         return state, ()
+    if state.failed_at is not None and now - state.failed_at < ERROR_PAUSE * 2 ** (state.errors_in_row - 1):
+        return state, ()
     try:
         wish = state.strategy.decide(_view(state, now), state.strategy_state, state.params)
         _validate(state, wish)
@@ -146,7 +149,7 @@ def _trade(state: TraderState, now: datetime) -> Decided:
         record(now, note.kind, note.symbol, note.reason, **note.detail) for note in wish.notes
     )
     if state.errors_in_row:
-        state = msgspec.structs.replace(state, errors_in_row=0)
+        state = msgspec.structs.replace(state, errors_in_row=0, failed_at=None)
     if wish.state is not state.strategy_state and wish.state != state.strategy_state:
         state = msgspec.structs.replace(state, strategy_state=wish.state, dirty=True)
     state, asked = _put_questions(state, wish)
@@ -319,7 +322,7 @@ def _put_questions(state: TraderState, wish: Wish) -> Decided:
 
 def _count_error(state: TraderState, error: Exception, now: datetime) -> Decided:
     count = state.errors_in_row + 1
-    state = msgspec.structs.replace(state, errors_in_row=count)
+    state = msgspec.structs.replace(state, errors_in_row=count, failed_at=now)
     what = f"{type(error).__name__}: {error}"
     line = record(now, "strategy_error", None, what, strategy=state.strategy.name, in_row=count)
     if count < state.limits.errors_in_row_max:

@@ -144,7 +144,7 @@ def act(world: World, action: str, with_: Any) -> None:
             # A strategy's cycles never go back: that is its side of the contract.
             known = {facts.slot: facts.cycle for facts in trader.state.slots.values()}
             newest = {slot: max(cycle for s, cycle in world.most if s == slot) for slot, _ in world.most}
-            floor = {slot: max(known.get(slot, 1), newest.get(slot, 1)) for slot in ("A", "B", "C")}
+            floor = {slot: max(known.get(slot, 1), newest.get(slot, 1)) for slot in map(Slot, "ABC")}
             orders: list[DesiredOrder] = []
             for order in with_:
                 cycle = max(order.cycle, floor[order.slot])

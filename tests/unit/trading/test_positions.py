@@ -85,7 +85,7 @@ def test_counts_wins_losses_and_the_streak() -> None:
     rounds = [("100", "101"), ("100", "98"), ("100", "99"), ("100", "105"), ("100", "97")]
     fills = [one for buy, sell in rounds for one in (fill("buy", "1", buy), fill("sell", "1", sell))]
     position = after(*fills)
-    assert (position.wins, position.won, position.losses, position.lost) == (2, 6, 3, 6)
+    assert (position.wins, position.won, position.losses, position.lost) == (2, D(6), 3, D(6))
     assert (position.losses_in_row, after(*fills[:6]).losses_in_row) == (1, 2)
 
 
