@@ -86,3 +86,17 @@ def test_decisions_are_numbered_without_a_gap_and_listed() -> None:
     assert links(folder / "README.md") == pages
     for name in pages:
         assert (folder / name).read_text().startswith(f"# {int(name[:4])}. ")
+
+
+def test_the_architecture_tells_of_every_room() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    rooms = {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")}
+
+    assert {room for room in rooms if f"\n{room}/ " not in page} == set()
+
+
+def test_every_strategy_is_listed() -> None:
+    page = (ROOT / "docs/strategies/README.md").read_text()
+    strategies = {path.stem for path in (ROOT / "trading/strategies").glob("[!_]*.py")} - {"contract"}
+
+    assert {name for name in strategies if not re.search(rf"^- \[?{name}\b", page, re.MULTILINE)} == set()
