@@ -109,7 +109,7 @@ class DemoProcess:
 
     def leftovers(self) -> list[str]:
         """What of everything that was ever seen below the demo still lives."""
-        return [" ".join(process.cmdline()) for process in self._seen if process.is_running()]
+        return [" ".join(process.cmdline()) for process in self._seen if _is_alive(process)]
 
     def end(self) -> None:
         """Whatever the test did, nothing of the demo survives it."""
@@ -117,9 +117,9 @@ class DemoProcess:
             self.descendants()
             self._process.kill()
             self._process.wait()
-        psutil.wait_procs(self._seen, timeout=10)
+            psutil.wait_procs([process for process in self._seen if _is_alive(process)], timeout=5)
         for process in self._seen:
-            if process.is_running():
+            if _is_alive(process):
                 process.kill()
 
     @property
@@ -149,6 +149,13 @@ class DemoProcess:
 
     def _explain(self) -> str:
         return f"the demo said:\n{self.said}"
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture

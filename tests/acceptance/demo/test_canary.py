@@ -49,7 +49,7 @@ async def test_a_secret_is_nowhere_in_the_database_the_logs_or_rays_folders(demo
     for secret in (canary["secret"], opened["secret"]):
         for disguise in disguises(secret):
             found = [str(where) for where in searched if disguise in _content(where)]
-            # The paper exchange gave the second one out, and must know it to check signatures: its journal is the venue.
+            # The paper exchange gave the second one out and needs it to check signatures: its journal is the venue's.
             assert [where for where in found if "/paper/journal" not in where] == []
 
 
