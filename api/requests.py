@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import SerializationException
+from litestar.exceptions import InternalServerException, SerializationException
 from litestar.serialization import decode_json
 
 from api.errors import MALFORMED, NOT_JSON, ApiError
@@ -14,20 +14,26 @@ DEPTH_MAX = 32
 
 
 class ApiRequest(Request[Any, Any, Any]):
-    async def json(self) -> Any:
-        if self.content_type[0] != "application/json":
-            raise ApiError(NOT_JSON)
+    async def body(self) -> bytes:
         settings: ApiSettings = self.app.state.settings
         try:
             async with asyncio.timeout(settings.body_timeout_s):
-                body = await self.body()
+                return await super().body()
         except TimeoutError:
             raise ApiError(MALFORMED, "The body did not arrive in time.", headers={"Connection": "close"}) from None
+        except InternalServerException:
+            # Litestar's word for a client that left; it is no fault of ours.
+            raise ApiError(MALFORMED, "The connection ended before the body did.") from None
+
+    async def json(self) -> Any:
+        if self.content_type[0] != "application/json":
+            raise ApiError(NOT_JSON)
+        body = await self.body()
         if too_deep(body):
             raise ApiError(MALFORMED, f"The body is nested deeper than {DEPTH_MAX} levels.")
         try:
             value = decode_json(body)
-        except SerializationException:
+        except (SerializationException, UnicodeDecodeError):
             raise ApiError(MALFORMED, "The body is not JSON.") from None
         if has_nul(value):
             raise ApiError(MALFORMED, "The body holds a NUL character, which no text may.")

@@ -35,7 +35,7 @@ PER_PAIR = Rate(burst=5, every_s=30)
 PER_EMAIL = Rate(burst=30, every_s=20)
 PER_ADDRESS = Rate(burst=20, every_s=6)
 IN_ALL = Rate(burst=200, every_s=0.2)
-REGISTRATIONS = Rate(burst=5, every_s=120)
+REGISTRATIONS = Rate(burst=10, every_s=60)
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):

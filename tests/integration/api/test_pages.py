@@ -1,10 +1,8 @@
 """The first pages: sign in, see the accounts, in a browser that loads nothing from elsewhere."""
 
 import re
-from datetime import UTC, datetime
 
 from api.identity.service import make_sign_in_link
-from api.templating import as_time
 from storage.tables import FillRow
 from tests.integration.api.site import PASSWORD, Browser, Site
 from tests.integration.api.test_history import fills, write
@@ -116,7 +114,3 @@ async def test_a_problems_type_leads_to_its_explanation(site: Site) -> None:
     assert page.status_code == 200
     assert problem["code"] in page.text
     assert (await site.browser().get("/problems/none")).status_code == 404
-
-
-def test_times_are_utc_and_said_to_be() -> None:
-    assert as_time(datetime(2026, 3, 1, 12, tzinfo=UTC)) == "2026-03-01 12:00:00 UTC"
