@@ -1,13 +1,12 @@
 """Settings that people write: strategy params and risk limits, checked field by field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
 from trading.errors import TradingError
-from trading.money import InexactAmount, exact
 
 S = TypeVar("S", bound=msgspec.Struct)
 AMOUNT_MAX = 10**15
@@ -20,7 +19,11 @@ class Problem(msgspec.Struct, frozen=True):
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.field} is {self.value!r}; allowed is {self.allowed}"
+        return f"{self.field} is {_shown(self.value)}; allowed is {self.allowed}"
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 class ParamsRefused(TradingError):
@@ -33,17 +36,17 @@ class ParamsRefused(TradingError):
 
 def amount(
     *,
-    gt: int | str | None = None,
-    ge: int | str | None = None,
-    lt: int | str | None = None,
-    le: int | str | None = None,
+    gt: int | float | None = None,
+    ge: int | float | None = None,
+    lt: int | float | None = None,
+    le: int | float | None = None,
     about: str,
 ) -> msgspec.Meta:
-    """Bounds of a Decimal. msgspec knows bounds of ints and floats alone; `parse` enforces these."""
+    """Bounds of a Decimal, as JSON schema says them. msgspec enforces those of ints and floats alone, `parse` these."""
     if lt is None and le is None:
         le = AMOUNT_MAX
     bounds = {"exclusiveMinimum": gt, "minimum": ge, "exclusiveMaximum": lt, "maximum": le}
-    extra = {name: str(bound) for name, bound in bounds.items() if bound is not None}
+    extra = {name: bound for name, bound in bounds.items() if bound is not None}
     return msgspec.Meta(description=about, extra_json_schema=extra)
 
 
@@ -58,9 +61,13 @@ def parse(kind: type[S], raw: Mapping[str, Any]) -> S:
     for name, field in fields.items():
         if name in raw:
             try:
-                values[field.name] = _read(field.type, raw[name])
-            except (msgspec.ValidationError, InexactAmount, _OutOfBounds):
-                problems.append(Problem(name, raw[name], allowed(field.type)))
+                values[field.name] = value = msgspec.convert(raw[name], field.type)
+            except msgspec.ValidationError as error:
+                problems.append(_misread(name, raw[name], field.type, str(error)))
+            else:
+                found = _out_of_bounds(name, value, msgspec.inspect.type_info(field.type))
+                # A value that is wrong as a whole is shown as it was typed.
+                problems += (Problem(name, raw[name], it.allowed) if it.field == name else it for it in found)
         elif field.required:
             problems.append(Problem(name, None, allowed(field.type)))
     if problems:
@@ -76,36 +83,44 @@ def allowed(kind: Any) -> str:
     return _words(schema)
 
 
-class _OutOfBounds(ValueError):
-    pass
+def _misread(name: str, value: Any, kind: Any, why: str) -> Problem:
+    """msgspec says where inside a value it stopped: `Expected `int` >= 1 - at `$[0].count``."""
+    expected, _, where = why.partition(" - at `$")
+    inner = where.rstrip("`")
+    if not inner:
+        return Problem(name, value, allowed(kind))
+    return Problem(name + inner, value, expected.replace("`", "").removeprefix("Expected "))
 
 
-def _read(kind: Any, raw: Any) -> Any:
-    value = msgspec.convert(raw, kind)
-    _check(msgspec.inspect.type_info(kind), value)
-    return value
-
-
-def _check(kind: msgspec.inspect.Type, value: Any) -> None:
+def _out_of_bounds(name: str, value: Any, kind: msgspec.inspect.Type) -> Iterator[Problem]:
+    """Every Decimal inside a value that is not a number or not within its bounds."""
+    if isinstance(kind, msgspec.inspect.UnionType):
+        members = [member for member in kind.types if not isinstance(member, msgspec.inspect.NoneType)]
+        if value is not None and len(members) == 1:
+            yield from _out_of_bounds(name, value, members[0])
+        return
     bounds: Mapping[str, Any] = {}
-    while isinstance(kind, msgspec.inspect.Metadata):
-        bounds = kind.extra_json_schema or {}
-        kind = kind.type
-    if isinstance(value, Decimal):
-        exact(value)
-        if any(bound in bounds and not holds(value, Decimal(bounds[bound])) for bound, holds in _BOUNDS.items()):
-            raise _OutOfBounds
-    elif isinstance(value, tuple) and isinstance(kind, msgspec.inspect.VarTupleType):
-        for item in value:
-            _check(kind.item_type, item)
-    elif isinstance(value, Mapping) and isinstance(kind, msgspec.inspect.DictType):
-        for item in value.values():
-            _check(kind.value_type, item)
-    elif isinstance(kind, msgspec.inspect.UnionType) and value is not None:
-        _check(next(member for member in kind.types if not isinstance(member, msgspec.inspect.NoneType)), value)
-    elif isinstance(kind, msgspec.inspect.StructType):
-        for field in kind.fields:
-            _check(field.type, getattr(value, field.name))
+    if isinstance(kind, msgspec.inspect.Metadata):
+        bounds, kind = kind.extra_json_schema or {}, kind.type
+    match kind:
+        case msgspec.inspect.DecimalType():
+            if not _within(value, bounds):
+                yield Problem(name, value, _words({"format": "decimal", **bounds}))
+        case msgspec.inspect.VarTupleType() | msgspec.inspect.ListType():
+            for index, item in enumerate(value):
+                yield from _out_of_bounds(f"{name}[{index}]", item, kind.item_type)
+        case msgspec.inspect.DictType():
+            for key, item in value.items():
+                yield from _out_of_bounds(f"{name}.{key}", item, kind.value_type)
+        case msgspec.inspect.StructType():
+            for field in kind.fields:
+                yield from _out_of_bounds(f"{name}.{field.encode_name}", getattr(value, field.name), field.type)
+
+
+def _within(value: Decimal, bounds: Mapping[str, Any]) -> bool:
+    if not value.is_finite():
+        return False
+    return all(holds(value, Decimal(str(bounds[bound]))) for bound, holds in _BOUNDS.items() if bound in bounds)
 
 
 _BOUNDS = {

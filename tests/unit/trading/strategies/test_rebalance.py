@@ -258,7 +258,7 @@ def test_comes_to_rest_within_the_smallest_gap_or_half_an_order(size: str) -> No
     ("change", "field", "allowed"),
     [
         ({"targets": {}}, "targets", "object"),
-        ({"targets": {"BTC": "101"}}, "targets", "object"),
+        ({"targets": {"BTC": "101"}}, "targets.BTC", "number at least 0 at most 100"),
         ({"targets": {"btc": "10"}}, "targets", "object"),
         ({"targets": {"BTC": "60", "ETH": "41"}}, "targets", "shares of at most 100 together"),
         ({"targets": {"USDT": "10"}}, "targets", "assets other than quote, which keeps what they leave"),
