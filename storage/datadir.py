@@ -29,6 +29,16 @@ def take(directory: Path) -> IO[str]:
     return _lock(directory)
 
 
+def release(directory: Path, lock: IO[str]) -> IO[str]:
+    """Let go of the directory, wait until no process of the server holds it either, and have it alone.
+
+    A server that was killed leaves others of its processes behind for a moment.
+    """
+    lock.truncate(0)
+    lock.close()
+    return _lock(directory)
+
+
 def hand_over(path: Path) -> None:
     path.chmod(0o700 if path.is_dir() else 0o600)
     if user := server_user():
@@ -49,7 +59,7 @@ def _lock(directory: Path) -> IO[str]:
             if _is_alive(owner) or time.monotonic() > deadline:
                 lock.close()
                 raise LocalDatabaseFailed(
-                    f"the data directory {directory} is in use by process {owner or '(starting)'}: stop that first, "
+                    f"the data directory {directory} is in use by process {owner or '(unknown)'}: stop that first, "
                     "or choose another directory"
                 ) from None
             time.sleep(0.05)
@@ -61,7 +71,7 @@ def _lock(directory: Path) -> IO[str]:
 
 def _is_alive(pid: str) -> bool:
     if not pid:
-        return True
+        return False  # an owner that has just let go, or has not yet written its number
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

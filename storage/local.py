@@ -54,10 +54,11 @@ class LocalDatabase:
             postmaster.end(self._process, signal.SIGINT if self._durable else signal.SIGQUIT)
             self._process = None
         if self._lock is not None:
-            if self._directory is not None and not self._durable:
-                shutil.rmtree(self._directory)
-                self._directory = None
-            self._lock.close()
+            assert self._directory is not None
+            with datadir.release(self._directory, self._lock):
+                if not self._durable:
+                    shutil.rmtree(self._directory)
+                    self._directory = None
             self._lock = None
 
     def __enter__(self) -> Self:
