@@ -45,7 +45,7 @@ async def test_a_secret_is_nowhere_in_the_database_the_logs_or_rays_folders(demo
             await until(lambda: _state(database, working, "running"), 60)
             # A key that the venue refuses takes the way of errors, where secrets like to leak.
             await until(lambda: _state(database, wrong, "quarantined"), 60)
-    searched = [*_files(demo), _dump(demo)]
+    searched: list[Path | bytes] = [*_files(demo), _dump(demo)]
     assert len(searched) > 20
     for secret in (canary["secret"], opened["secret"]):
         for disguise in disguises(secret):

@@ -1,11 +1,15 @@
 """The fleet's plan, case by case: facts in, steps out."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.fleet import (
+    Action,
     Assign,
     Host,
     Isolation,
@@ -29,52 +33,56 @@ LIMITS = Limits(accounts_per_host_max=2)
 NOTHING = Observed(hosts=(), services=frozenset())
 
 
-def want(*accounts, revision="1", isolation=Isolation.DEDICATED):
+def want(
+    *accounts: AccountId, revision: str = "1", isolation: Isolation = Isolation.DEDICATED
+) -> dict[AccountId, WantedAccount]:
     return {a: WantedAccount(account=a, revision=revision, isolation=isolation) for a in accounts}
 
 
-def host(name, *accounts, revision="1", isolation=Isolation.DEDICATED):
+def host(name: str, *accounts: AccountId, revision: str = "1", isolation: Isolation = Isolation.DEDICATED) -> Host:
     placed = tuple(PlacedAccount(account=a, revision=revision) for a in accounts)
     return Host(host=name, isolation=isolation, accounts=placed)
 
 
-def observed(*hosts, **facts):
+def observed(*hosts: Host, **facts: Any) -> Observed:
     return Observed(hosts=hosts, services=frozenset(), **facts)
 
 
-def steps(wanted, seen, services=frozenset(), now=NOW):
-    return plan(wanted, services, seen, now, LIMITS)
+def steps(
+    wanted: dict[AccountId, WantedAccount], seen: Observed, services: frozenset[str] = frozenset()
+) -> tuple[Action, ...]:
+    return plan(wanted, services, seen, NOW, LIMITS)
 
 
-def started(*accounts, isolation=Isolation.DEDICATED):
+def started(*accounts: AccountId, isolation: Isolation = Isolation.DEDICATED) -> StartHost:
     return StartHost(isolation=isolation, accounts=tuple(want(*accounts, isolation=isolation).values()))
 
 
-def test_nothing_wanted_and_nothing_there_is_nothing_to_do():
+def test_nothing_wanted_and_nothing_there_is_nothing_to_do() -> None:
     assert steps({}, NOTHING) == ()
 
 
-def test_what_runs_as_wanted_is_left_alone():
+def test_what_runs_as_wanted_is_left_alone() -> None:
     assert steps(want(ADA, BEN), observed(host("h1", ADA), host("h2", BEN))) == ()
 
 
-def test_each_dedicated_account_gets_a_host_of_its_own():
+def test_each_dedicated_account_gets_a_host_of_its_own() -> None:
     assert steps(want(ADA, BEN), NOTHING) == (started(ADA), started(BEN))
 
 
-def test_shared_accounts_are_packed_up_to_the_limit():
+def test_shared_accounts_are_packed_up_to_the_limit() -> None:
     wanted = want(ADA, BEN, CYD, isolation=Isolation.SHARED)
     shared = Isolation.SHARED
     assert steps(wanted, NOTHING) == (started(ADA, BEN, isolation=shared), started(CYD, isolation=shared))
 
 
-def test_a_shared_account_goes_where_there_is_room():
+def test_a_shared_account_goes_where_there_is_room() -> None:
     wanted = want(ADA, BEN, isolation=Isolation.SHARED)
     seen = observed(host("h1", ADA, isolation=Isolation.SHARED))
     assert steps(wanted, seen) == (Assign(host="h1", accounts=(wanted[BEN],)),)
 
 
-def test_missing_services_are_started_before_any_trader():
+def test_missing_services_are_started_before_any_trader() -> None:
     seen = Observed(hosts=(), services=frozenset({"ledger"}))
     assert steps(want(ADA), seen, services=frozenset({"ledger", "market:paper"})) == (
         StartService("market:paper"),
@@ -82,51 +90,51 @@ def test_missing_services_are_started_before_any_trader():
     )
 
 
-def test_a_host_with_no_wanted_account_is_stopped():
+def test_a_host_with_no_wanted_account_is_stopped() -> None:
     assert steps({}, observed(host("h1", ADA))) == (StopHost("h1"),)
 
 
-def test_one_unwanted_account_leaves_a_shared_host_that_goes_on():
+def test_one_unwanted_account_leaves_a_shared_host_that_goes_on() -> None:
     seen = observed(host("h1", ADA, BEN, isolation=Isolation.SHARED))
     assert steps(want(BEN, isolation=Isolation.SHARED), seen) == (Withdraw(host="h1", accounts=(ADA,)),)
 
 
-def test_an_account_with_new_params_first_leaves_and_is_started_only_then():
+def test_an_account_with_new_params_first_leaves_and_is_started_only_then() -> None:
     wanted = want(ADA, revision="2")
     assert steps(wanted, observed(host("h1", ADA, revision="1"))) == (StopHost("h1"),)
     assert steps(wanted, NOTHING) == (StartHost(isolation=Isolation.DEDICATED, accounts=(wanted[ADA],)),)
 
 
-def test_an_account_placed_twice_leaves_both_hosts():
+def test_an_account_placed_twice_leaves_both_hosts() -> None:
     seen = observed(host("h1", ADA), host("h2", ADA))
     assert steps(want(ADA), seen) == (StopHost("h1"), StopHost("h2"))
 
 
-def test_a_quarantined_account_is_neither_started_nor_left_running():
+def test_a_quarantined_account_is_neither_started_nor_left_running() -> None:
     assert steps(want(ADA), observed(quarantined=frozenset({ADA}))) == ()
     assert steps(want(ADA), observed(host("h1", ADA), quarantined=frozenset({ADA}))) == (StopHost("h1"),)
 
 
-def failed(times, last_s_ago=0.0):
+def failed(times: int, last_s_ago: float = 0.0) -> dict[str, Any]:
     at = [NOW - timedelta(seconds=last_s_ago + number) for number in reversed(range(times))]
     return {"account_failures": {ADA: Failures(tuple(at), "out of luck")}}
 
 
-def test_the_first_failure_is_followed_by_a_restart_at_once():
+def test_the_first_failure_is_followed_by_a_restart_at_once() -> None:
     assert steps(want(ADA), observed(**failed(1))) == (started(ADA),)
 
 
-def test_further_failures_wait_longer_and_longer():
+def test_further_failures_wait_longer_and_longer() -> None:
     assert steps(want(ADA), observed(**failed(4))) == ()
     assert steps(want(ADA), observed(**failed(4, last_s_ago=5))) == (started(ADA),)
 
 
-def test_an_account_that_uses_up_its_restarts_is_quarantined_with_the_reason():
+def test_an_account_that_uses_up_its_restarts_is_quarantined_with_the_reason() -> None:
     reason = "6 failures in 30 s; the last: out of luck"
     assert steps(want(ADA), observed(**failed(6))) == (Quarantine(account=ADA, reason=reason),)
 
 
-def test_old_failures_are_forgotten():
+def test_old_failures_are_forgotten() -> None:
     assert steps(want(ADA), observed(**failed(6, last_s_ago=31))) == (started(ADA),)
 
 
@@ -134,8 +142,11 @@ ACCOUNTS = st.sampled_from([AccountId(f"acc_{letter}") for letter in "abcdefg"])
 ISOLATIONS = st.sampled_from(list(Isolation))
 
 
+Fleet = tuple[dict[AccountId, WantedAccount], tuple[Host, ...]]
+
+
 @st.composite
-def fleets(draw):
+def fleets(draw: st.DrawFn) -> Fleet:
     wanted = {
         account: WantedAccount(account=account, revision=draw(st.sampled_from("12")), isolation=draw(ISOLATIONS))
         for account in draw(st.sets(ACCOUNTS))
@@ -153,29 +164,35 @@ def fleets(draw):
     return wanted, hosts
 
 
-def carry_out(hosts, actions):
+_numbers = count()
+
+
+def carry_out(hosts: Iterable[Host], actions: Iterable[Action]) -> tuple[Host, ...]:
     """The fleet after the steps, in a world where every step works."""
-    accounts = {host.host: dict.fromkeys(host.accounts) for host in hosts}
+    accounts = {host.host: list(host.accounts) for host in hosts}
     isolation = {host.host: host.isolation for host in hosts}
-    for number, action in enumerate(actions):
+    for action in actions:
         match action:
             case StopHost(name):
                 del accounts[name]
             case Withdraw():
-                for placed in list(accounts[action.host]):
-                    if placed.account in action.accounts:
-                        del accounts[action.host][placed]
-            case StartHost() | Assign():
-                name = action.host if isinstance(action, Assign) else f"n{len(accounts)}-{number}"
-                isolation.setdefault(name, getattr(action, "isolation", None))
-                for wanted in action.accounts:
-                    placed = PlacedAccount(account=wanted.account, revision=wanted.revision)
-                    accounts.setdefault(name, {})[placed] = None
+                left = [placed for placed in accounts[action.host] if placed.account not in action.accounts]
+                accounts[action.host] = left
+            case Assign():
+                accounts[action.host] += _placed(action)
+            case StartHost():
+                name = f"n{next(_numbers)}"
+                isolation[name] = action.isolation
+                accounts[name] = _placed(action)
     return tuple(Host(host=n, isolation=isolation[n], accounts=tuple(a)) for n, a in accounts.items())
 
 
+def _placed(action: StartHost | Assign) -> list[PlacedAccount]:
+    return [PlacedAccount(account=want.account, revision=want.revision) for want in action.accounts]
+
+
 @given(fleets())
-def test_from_any_state_two_rounds_of_steps_reach_what_is_wanted_and_a_third_has_nothing_to_do(fleet):
+def test_from_any_state_two_rounds_of_steps_reach_what_is_wanted_and_a_third_has_nothing_to_do(fleet: Fleet) -> None:
     wanted, hosts = fleet
     for _ in range(2):
         hosts = carry_out(hosts, plan(wanted, frozenset(), observed(*hosts), NOW, LIMITS))
@@ -185,7 +202,7 @@ def test_from_any_state_two_rounds_of_steps_reach_what_is_wanted_and_a_third_has
 
 
 @given(fleets())
-def test_an_account_that_stands_somewhere_is_never_started_elsewhere(fleet):
+def test_an_account_that_stands_somewhere_is_never_started_elsewhere(fleet: Fleet) -> None:
     wanted, hosts = fleet
     standing = {placed.account for host in hosts for placed in host.accounts}
     for action in plan(wanted, frozenset(), observed(*hosts), NOW, LIMITS):
