@@ -1,6 +1,7 @@
 """The way in: one `Venue` for all that talks to one venue from this process, its accounts and its public side."""
 
 import asyncio
+import hashlib
 import ssl
 import time
 from collections.abc import Mapping
@@ -50,7 +51,8 @@ class Venue:
     async def account(self, key: ApiKey, *, tenant: str | None = None) -> Account:
         """`tenant`: whose share of the request budget it uses. None: a share of its own."""
         await self._prepare()
-        line = AccountLine(self._line, tenant=tenant or key.key, account=key.key)
+        name = hashlib.sha256(key.key.encode()).hexdigest()[:16]  # names it without telling it
+        line = AccountLine(self._line, tenant=tenant or name, account=name)
         client = self._client.copy_with(apiKey=key.key, secret=key.secret, line=line)
         self._accounts.add(client)
         return CcxtAccount(client, self._quirks)

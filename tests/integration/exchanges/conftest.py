@@ -24,6 +24,7 @@ class Received:
     path: str
     params: dict[str, str]
     text: str
+    cookies: dict[str, str]
 
 
 @dataclass
@@ -44,7 +45,9 @@ class ScriptedVenue:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
         params = dict(parse_qsl(request.query_string)) | dict(parse_qsl(body))
-        self.received.append(Received(request.method, request.path, params, request.query_string + body))
+        self.received.append(
+            Received(request.method, request.path, params, request.query_string + body, dict(request.cookies))
+        )
         path = request.path.rsplit("/api/v3", 1)[-1]
         return await self.answers[f"{request.method} {path}"](request)
 

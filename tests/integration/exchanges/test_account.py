@@ -141,9 +141,11 @@ async def test_the_fills_of_one_order(scripted: Any, account: Account, recorded:
 
 
 async def test_accounts_do_not_share_what_is_theirs(scripted: Any, venue: Venue, recorded: Recorded) -> None:
-    scripted.answer("GET /account", recorded("account"))
+    scripted.answer("GET /account", recorded("account"), headers={"Set-Cookie": "session=1"})
     first, second = await venue.account(ApiKey("first", "a")), await venue.account(ApiKey("second", "b"))
-    await asyncio.gather(first.balances(), second.balances())
+    await first.balances()
+    await second.balances()
+    assert scripted.received[-1].cookies == {}
     assert [each.path for each in scripted.received].count("/api/v3/exchangeInfo") == 1
     assert first._client.options is not second._client.options  # type: ignore[attr-defined]
     assert len({each.text for each in scripted.received if each.path.endswith("/account")}) == 2

@@ -10,6 +10,7 @@ from aiohttp import WSMsgType, web
 
 from exchanges.errors import StreamLost
 from exchanges.port import Account, Balance, StreamOpened, UserEvent, VenueOrder
+from exchanges.venues import Venue
 from trading.fills import Fill
 from trading.ids import Asset, ClientOrderId, TradeId
 from trading.orders import OrderState
@@ -84,16 +85,19 @@ async def test_a_deposit_is_not_counted_twice(scripted: Any, account: Account, r
     _, first, _, deposit, both, *_ = recorded("user_stream")
     scripted.answers["GET /ws-api/v3"] = speak(say(first, both, deposit, first))
     balances: dict[Asset, Balance] = {}
+    seen: set[Decimal] = set()
     async with following(account) as events:
         async for event in events:
             if isinstance(event, dict):
                 balances |= event
+                seen.add(balances[Asset("USDT")].free)
                 if balances[Asset("USDT")].free == Decimal("9974.29427801") and Asset("BTC") in balances:
                     break
     assert balances == {
         Asset("USDT"): Balance(free=Decimal("9974.29427801"), locked=Decimal("25.70572200")),
         Asset("BTC"): Balance(free=Decimal("0.12355668"), locked=Decimal("0.00042")),
     }
+    assert seen == {Decimal("9974.29427801"), Decimal("10074.29427801")}
 
 
 async def test_a_burst_that_ends_in_a_cut_is_read_to_its_end_before_the_loss(
@@ -172,6 +176,24 @@ async def test_a_lost_stream_can_be_followed_anew(scripted: Any, account: Accoun
     async with following(account) as events:
         assert isinstance(await anext(events), StreamOpened)
         assert isinstance(await anext(events), VenueOrder)
+
+
+async def test_a_socket_that_answers_no_pings_is_lost(scripted: Any, venue: Venue, account: Account) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        asked = json.loads((await socket.receive()).data)
+        await socket.send_json({"id": asked["id"], "status": 200, "result": {"subscriptionId": 0}})
+        while (await socket.receive()).type is WSMsgType.PING:
+            pass
+        return socket
+
+    scripted.answers["GET /ws-api/v3"] = respond
+    venue._client.streaming["keepAlive"] = 20
+    async with following(account) as events:
+        assert isinstance(await anext(events), StreamOpened)
+        with pytest.raises(StreamLost):
+            await anext(events)
 
 
 async def test_no_venue_there_is_a_lost_stream(scripted: Any, account: Account) -> None:

@@ -140,6 +140,15 @@ def test_a_heavy_request_is_not_overtaken_for_ever_by_light_ones() -> None:
     pytest.fail("starved")
 
 
+def test_a_light_request_does_not_slip_past_a_more_urgent_heavy_one() -> None:
+    budget = RequestBudget([A_MINUTE])
+    flood(budget, Lane.READ, 60)
+    granted(budget, 0.0)
+    flood(budget, Lane.CLOSE, 1, "ada", weight=40)
+    flood(budget, Lane.READ, 1, "bob")
+    assert granted(budget, 1.0) == []
+
+
 def test_one_account_out_of_orders_does_not_hold_up_another() -> None:
     budget = RequestBudget([A_MINUTE, TEN_ORDERS])
     flood(budget, Lane.OPEN, 30, "spam", orders=1)
