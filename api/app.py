@@ -18,7 +18,7 @@ from api.configs.service import Configs
 from api.context import RequestContext
 from api.credentials.controller import CredentialController
 from api.credentials.service import Keys
-from api.docs.config import openapi_config
+from api.docs.config import complete_schema, openapi_config
 from api.docs.page import problem_page
 from api.errors import ApiError
 from api.health.controller import health, meta, ready
@@ -133,5 +133,6 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    complete_schema(app)
     app.asgi_handler = RequestContext(app.asgi_handler, secure=settings.secure_cookies)
     return app
