@@ -13,6 +13,7 @@ from paper import fixed
 from paper.accounts import Account
 from paper.errors import BadSettings
 from paper.facts import Key, KeyIssued, KeyKind, KeyRevoked
+from paper.faults import Faults, read_faults
 from paper.fixed import text
 from paper.payloads import Json, account_trade, balances, order_status
 from paper.record import RequestRecord
@@ -56,9 +57,20 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Admin:
     """Answers to (method, path below `/_paper/`). Raises `BadSettings` for what it cannot do."""
 
-    def __init__(self, venue: Venue, requests: Iterable[RequestRecord]) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        requests: Iterable[RequestRecord],
+        faults: Faults,
+        disturb: Callable[[], None],
+        true_clock: Callable[[], int],
+    ) -> None:
         self._venue = venue
         self._requests = requests
+        self._faults = faults
+        self._disturb = disturb
+        self._true_clock = true_clock
         self.handlers: dict[tuple[str, str], Callable[[Mapping[str, str], bytes, int], Any]] = {
             ("POST", "accounts"): self.open_accounts,
             ("GET", "accounts"): self.accounts,
@@ -70,6 +82,9 @@ class Admin:
             ("GET", "trades"): self.trades,
             ("GET", "requests"): self.requests,
             ("GET", "totals"): self.totals,
+            ("POST", "faults"): self.add_faults,
+            ("GET", "faults"): self.faults,
+            ("DELETE", "faults"): self.clear_faults,
         }
 
     def open_accounts(self, _query: Mapping[str, str], body: bytes, now: int) -> Json:
@@ -159,6 +174,19 @@ class Admin:
                 row = sums.setdefault(asset, dict.fromkeys(("deposited", "accounts", "fees", "house"), 0))
                 row[kind] += amount
         return {asset: {kind: text(amount) for kind, amount in row.items()} for asset, row in sorted(sums.items())}
+
+    def add_faults(self, _query: Mapping[str, str], body: bytes, _now: int) -> Json:
+        self._faults.add(read_faults(body), self._true_clock())
+        self._disturb()
+        return {"faults": self._faults.report()}
+
+    def faults(self, _query: Mapping[str, str], _body: bytes, _now: int) -> Json:
+        return {"faults": self._faults.report()}
+
+    def clear_faults(self, _query: Mapping[str, str], _body: bytes, _now: int) -> Json:
+        self._faults.clear()
+        self._disturb()
+        return {}
 
     def _names(self, wish: AccountWish) -> list[str]:
         taken = self._venue.state.accounts

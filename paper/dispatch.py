@@ -1,49 +1,133 @@
-"""From a request to its answer: access, limits, the endpoint, durability, and the record for the referee."""
+"""From a request to its answer: faults, limits, access, the endpoint, durability, and the record for the referee."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from paper.endpoints import Access, Endpoint
 from paper.errors import Refused
+from paper.faults import ON_REPLIES, ON_REQUESTS, CutOff, Fault, FaultKind, Faults, failure
+from paper.limits import Limiter
+from paper.payloads import Json
 from paper.record import RequestRecord
 from paper.requests import Request
 from paper.signing import Doorkeeper
 
 _RECORDS_KEPT = 200_000
+_CLOSED = Refused(-1016, "This service is no longer available.", 503)
+
+
+class Reply:
+    """An answer, and what goes with it."""
+
+    __slots__ = ("body", "headers", "truncated")
+
+    def __init__(self, body: Any, headers: dict[str, str], *, truncated: bool = False) -> None:
+        self.body = body
+        self.headers = headers
+        self.truncated = truncated
 
 
 class Dispatch:
     """Runs endpoints, whichever way their requests came."""
 
-    def __init__(self, doorkeeper: Doorkeeper, commit: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        *,
+        doorkeeper: Doorkeeper,
+        limiter: Limiter,
+        faults: Faults,
+        commit: Callable[[], Awaitable[None]],
+        true_clock: Callable[[], int],
+    ) -> None:
         self._doorkeeper = doorkeeper
+        self.limiter = limiter
+        self._faults = faults
         self._commit = commit
+        self._true_clock = true_clock
         self.records: deque[RequestRecord] = deque(maxlen=_RECORDS_KEPT)
 
-    async def call(self, endpoint: Endpoint, request: Request, name: str) -> Any:
+    async def call(self, endpoint: Endpoint, request: Request, name: str) -> Reply:
         """The endpoint's answer. What it changed is on disk by then, and only then told to anybody."""
+        now = self._true_clock()
+        before = self._strike(ON_REQUESTS, request, name, now)
+        if before is not None and before.kind is FaultKind.DELAY_REQUEST:
+            await asyncio.sleep(before.ms / 1000)
+        after = None
         try:
-            self._admit(endpoint, request)
-            answer = endpoint.handler(request)
-        except Refused as refusal:
-            self._note(request, name, refusal.status, refusal.code)
+            if before is not None and before.kind is not FaultKind.DELAY_REQUEST:
+                _fail(before)
+            self.check_open()
+            headers = self._admit(endpoint, request)
+            body = endpoint.handler(request)
+            after = self._strike(ON_REPLIES, request, name, now)
+            self._note(request, name, 200, 0, after)
+        except (Refused, CutOff) as refusal:
+            status, code = (refusal.status, refusal.code) if isinstance(refusal, Refused) else (0, 0)
+            self._note(request, name, status, code, before)
             raise
-        self._note(request, name, 200, 0)
-        if endpoint.changes:
-            await self._commit()
-        return answer
+        finally:
+            if endpoint.changes:
+                await self._commit()
+        if after is not None:
+            if after.kind is FaultKind.DELAY_REPLY:
+                await asyncio.sleep(after.ms / 1000)
+            elif after.kind is not FaultKind.TRUNCATE:
+                _fail(after)
+        return Reply(body, headers, truncated=after is not None and after.kind is FaultKind.TRUNCATE)
 
-    def _admit(self, endpoint: Endpoint, request: Request) -> None:
+    def check_open(self) -> None:
+        if self._faults.standing(FaultKind.MAINTENANCE, self._true_clock()):
+            raise _CLOSED
+
+    def rate_limits(self, request: Request) -> list[Json]:
+        """How much of the limits is used, as the WebSocket API tells with each answer."""
+        report = [self.limiter.weight_report(request.address, request.now)]
+        if request.key is not None and request.counts_orders:
+            report = self.limiter.order_report(request.key.account, request.now) + report
+        return report
+
+    def _admit(self, endpoint: Endpoint, request: Request) -> dict[str, str]:
+        weight = endpoint.weight
+        used = self.limiter.request(
+            request.address, weight if isinstance(weight, int) else weight(request), request.now
+        )
+        headers = {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
         access = endpoint.access
-        if access is Access.PUBLIC:
-            return
-        if access is Access.KEY or request.trusted:
-            self._doorkeeper.admit(request, trade=access is Access.TRADE)
-        else:
-            self._doorkeeper.verify(request, trade=access is Access.TRADE)
+        if access is not Access.PUBLIC:
+            if access is Access.KEY or request.trusted:
+                self._doorkeeper.admit(request, trade=access is Access.TRADE)
+            else:
+                self._doorkeeper.verify(request, trade=access is Access.TRADE)
+            if endpoint.orders:
+                request.counts_orders = True
+                headers |= self.limiter.orders(request.account.id, endpoint.orders, request.now)
+        return headers
 
-    def _note(self, request: Request, name: str, status: int, code: int) -> None:
-        account = request.key.account if request.key is not None else ""
-        client_id = request.params.get("newClientOrderId") or request.params.get("origClientOrderId") or ""
-        self.records.append(RequestRecord(request.now, account, name, status, code, client_id))
+    def _strike(self, kinds: frozenset[FaultKind], request: Request, name: str, now: int) -> Fault | None:
+        key = self._doorkeeper.known(request.api_key)
+        account = key.account if key is not None else None
+        return self._faults.pick(kinds, now, account=account, symbol=request.params.get("symbol"), request=name)
+
+    def _note(self, request: Request, name: str, status: int, code: int, fault: Fault | None) -> None:
+        key = self._doorkeeper.known(request.api_key)
+        params = request.params
+        client_id = params.get("newClientOrderId") or params.get("origClientOrderId") or ""
+        self.records.append(
+            RequestRecord(
+                request.now,
+                key.account if key is not None else "",
+                name,
+                status,
+                code,
+                client_id,
+                fault.kind if fault is not None else "",
+            )
+        )
+
+
+def _fail(fault: Fault) -> None:
+    if fault.kind in {FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER}:
+        raise failure(fault)
+    raise CutOff

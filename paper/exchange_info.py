@@ -5,18 +5,6 @@ from paper.markets import Market
 from paper.orders import OrderType
 from paper.payloads import NO_PREVENTION, Json
 
-WEIGHT_PER_MINUTE = 6000
-ORDERS_PER_10_S = 100
-ORDERS_PER_DAY = 200_000
-RAW_PER_5_MINUTES = 61_000
-
-RATE_LIMITS: list[Json] = [
-    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_PER_MINUTE},
-    {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_PER_10_S},
-    {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": ORDERS_PER_DAY},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": RAW_PER_5_MINUTES},
-]
-
 
 def symbol_info(market: Market, *, halted: bool = False) -> Json:
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from paper.facts import Fact, OrderEnded, OrderTriggered, StopTrailed, Traded
+from paper.facts import Fact, OrderEnded, OrderRevived, OrderTriggered, StopTrailed, Traded
 from paper.fees import Fees
 from paper.fixed import ONE, product
 from paper.matching import Book, Resting
@@ -50,6 +50,19 @@ class Execution:
             pit.triggers.remove(order)
         self._record(OrderEnded(id=order.id, status=status, at=now, cancel_id=cancel_id, reason=reason))
 
+    def fill_late(self, order: Order, now: int) -> None:
+        """Fill a cancelled order after all, at its limit, if its account can still pay."""
+        account, needed = self._state.accounts[order.account], self._needed_for_rest(order)
+        if (
+            order.status is not Status.CANCELED
+            or order.limit is None
+            or account.free(self._state.spends(order)) < needed
+        ):
+            return
+        self._record(OrderRevived(id=order.id, at=now, locked=needed))
+        resting = Resting(order.id, order.buy, order.price, order.remaining)
+        self._take(self._pits[order.symbol], None, [(resting, order.remaining)], now)
+
     def settle(self, pit: Pit, now: int) -> None:
         """Let the last price trigger what waits for it, until nothing more happens."""
         while True:
@@ -87,6 +100,10 @@ class Execution:
         if order.type is OrderType.MARKET or triggered:
             return book.cost(order.quantity, ONE)
         return 0
+
+    @staticmethod
+    def _needed_for_rest(order: Order) -> int:
+        return order.cost_at_limit(order.remaining) if order.buy else order.remaining
 
     def _take(self, pit: Pit, taker: Order | None, met: list[tuple[Resting, int]], now: int) -> None:
         for maker, amount in met:

@@ -94,6 +94,14 @@ class OrderEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ended", omit_de
     """Why it expired, in the venue's word for it."""
 
 
+class OrderRevived(msgspec.Struct, frozen=True, kw_only=True, tag="revived"):
+    """A cancelled order that was not: real venues do that, and the fill that follows is as real as any."""
+
+    id: int
+    at: int
+    locked: int
+
+
 class Traded(msgspec.Struct, frozen=True, kw_only=True, tag="trade", omit_defaults=True):
     """A trade that an account had a part in. The order number 0 is the synthetic market's side."""
 
@@ -145,6 +153,7 @@ Fact = (
     | StopTrailed
     | OrderTriggered
     | OrderEnded
+    | OrderRevived
     | Traded
     | MarketMoved
     | MinuteClosed

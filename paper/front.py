@@ -13,6 +13,8 @@ from paper.admin import Admin
 from paper.dispatch import Dispatch
 from paper.endpoints import Routes
 from paper.errors import PaperError, Refused
+from paper.faults import CutOff
+from paper.limits import TooMany
 from paper.requests import Request, read_query
 from paper.sockets import StreamSockets
 from paper.ws_api import WsApi
@@ -54,8 +56,14 @@ class Front:
             if path.startswith("/_paper/"):
                 return await self._administer(request, path.removeprefix("/_paper/"), query)
             return await self._open_socket(request, path, query)
+        except TooMany as refusal:
+            return _answer(refusal.body, refusal.status, {"Retry-After": str(refusal.retry_after_s)})
         except Refused as refusal:
             return _answer(refusal.body, refusal.status)
+        except CutOff:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
         except (web.HTTPException, asyncio.CancelledError):
             raise
         except Exception:
@@ -63,8 +71,8 @@ class Front:
             return _answer(_UNKNOWN_ERROR.body, _UNKNOWN_ERROR.status)
 
     async def _call(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        body = await request.text() if request.can_read_body else ""
-        params, signed = read_query(query, body)
+        form = await request.text() if request.can_read_body else ""
+        params, signed = read_query(query, form)
         asked = Request(
             params=params,
             now=self._clock(),
@@ -73,10 +81,14 @@ class Front:
             address=request.remote or "",
         )
         endpoint = self._routes[request.method, path]
-        return _answer(await self._dispatch.call(endpoint, asked, f"{request.method} {path}"))
+        reply = await self._dispatch.call(endpoint, asked, f"{request.method} {path}")
+        body = msgspec.json.encode(reply.body)
+        return _json(body[: len(body) // 2] if reply.truncated else body, 200, reply.headers)
 
     async def _open_socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
+            self._dispatch.limiter.socket(request.remote or "", self._clock())
+            self._dispatch.check_open()
             if path == "/ws-api/v3":
                 return await self._ws_api.serve(request)
             if path == "/ws" or path.startswith("/ws/"):
@@ -107,5 +119,9 @@ def _is_local(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).is_loopback
 
 
-def _answer(body: object, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
+def _answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return _json(msgspec.json.encode(body), status, headers)
+
+
+def _json(body: bytes, status: int, headers: dict[str, str] | None) -> web.Response:
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

@@ -27,12 +27,14 @@ class Journal:
         self._file: BinaryIO | None = None
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray()
+        self._appended = 0
+        self._synced = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._wanted = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
         self.failure: OSError | None = None
-        """Why nothing can be made durable any more. The venue closes then; it does not acknowledge on trust."""
+        """Why nothing can be made durable any more. Whoever waits is told; nothing is acknowledged on trust."""
 
     def open(self) -> Iterator[Fact]:
         """Take hold of the file and read what it has. To be read to its end before anything is appended."""
@@ -82,6 +84,7 @@ class Journal:
         if self._file is not None:
             self._buffer += self._encoder.encode(fact)
             self._buffer += b"\n"
+            self._appended += 1
 
     def write(self) -> None:
         """Hand everything to the operating system: safe from our death, though not yet from the machine's."""
@@ -93,7 +96,7 @@ class Journal:
 
     async def durable(self) -> None:
         """Return when all that was appended before this call is on disk."""
-        if self._worker is None:
+        if self._worker is None or self._synced == self._appended:
             return
         if self.failure is not None:
             raise self.failure
@@ -121,6 +124,7 @@ class Journal:
             await self._wanted.wait()
             self._wanted.clear()
             waiting, self._waiting = self._waiting, []
+            reached = self._appended
             try:
                 self.write()
                 await loop.run_in_executor(self._thread, os.fdatasync, descriptor)
@@ -130,6 +134,7 @@ class Journal:
                     if not waiter.done():
                         waiter.set_exception(problem)
                 return
+            self._synced = reached
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(None)

@@ -26,6 +26,7 @@ class Request:
         """What the signature signs: everything but the signature itself, as it came over the wire."""
         self.api_key = api_key
         self.address = address
+        self.counts_orders = False
         self.key: Key | None = None
         self.trusted = False
         """Whether its session has proved who it is, so that it need not be signed."""

@@ -2,6 +2,7 @@
 
 from paper.endpoints import Access, Endpoint, Methods, Routes
 from paper.fixed import ONE, text
+from paper.limits import Limiter
 from paper.markets import DISCOUNT_ASSET, DISCOUNT_PERCENT
 from paper.payloads import Json, account_trade, balances
 from paper.requests import Request, period
@@ -9,13 +10,15 @@ from paper.venue import Venue
 
 
 class AccountDesk:
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, limiter: Limiter) -> None:
         self._venue = venue
+        self._limiter = limiter
 
     def routes(self) -> Routes:
         return {
             ("GET", "/api/v3/account"): Endpoint(self.account, Access.SIGNED, weight=20),
             ("GET", "/api/v3/myTrades"): Endpoint(self.trades, Access.SIGNED, weight=_trades_weight),
+            ("GET", "/api/v3/rateLimit/order"): Endpoint(self.order_limits, Access.SIGNED, weight=40),
             ("GET", "/api/v3/account/commission"): Endpoint(self.commission, Access.SIGNED, weight=20),
         }
 
@@ -24,6 +27,7 @@ class AccountDesk:
         return {
             "account.status": routes["GET", "/api/v3/account"],
             "myTrades": routes["GET", "/api/v3/myTrades"],
+            "account.rateLimits.orders": routes["GET", "/api/v3/rateLimit/order"],
             "account.commission": routes["GET", "/api/v3/account/commission"],
         }
 
@@ -72,6 +76,9 @@ class AccountDesk:
         limit = request.limit(500, 1000)
         from_oldest = first is not None or start is not None
         return [account_trade(trade) for trade in (chosen[:limit] if from_oldest else chosen[-limit:])]
+
+    def order_limits(self, request: Request) -> list[Json]:
+        return self._limiter.order_report(request.account.id, request.now)
 
     def commission(self, request: Request) -> Json:
         market = self._venue.pit(request.text("symbol")).market

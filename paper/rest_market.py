@@ -7,8 +7,9 @@ from paper import fixed
 from paper.candles import Candle, closing
 from paper.endpoints import Endpoint, Methods, Routes
 from paper.errors import INVALID_SYMBOL, Refused, illegal, missing
-from paper.exchange_info import RATE_LIMITS, symbol_info
+from paper.exchange_info import symbol_info
 from paper.fixed import text
+from paper.limits import Limiter
 from paper.payloads import Json
 from paper.pits import Pit
 from paper.requests import Request, period
@@ -17,8 +18,9 @@ from paper.venue import Venue
 
 
 class MarketDesk:
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, limiter: Limiter) -> None:
         self._venue = venue
+        self._limiter = limiter
 
     def routes(self) -> Routes:
         return {
@@ -64,7 +66,7 @@ class MarketDesk:
         return {
             "timezone": "UTC",
             "serverTime": request.now,
-            "rateLimits": RATE_LIMITS,
+            "rateLimits": self._limiter.rules(),
             "exchangeFilters": [],
             "symbols": [symbol_info(t.market, halted=t.halted) for t in self._asked(request)],
         }

@@ -5,19 +5,25 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from aiohttp import web
 
 from paper.admin import Admin
+from paper.connections import Connections
 from paper.crowd import Crowd
+from paper.delivery import Delivery
 from paper.dispatch import Dispatch
 from paper.endpoints import Methods, Routes
 from paper.errors import BadSettings
-from paper.facts import Fact, MarketMoved, MinuteClosed, Opened
+from paper.facts import Fact, MarketMoved, MinuteClosed, Opened, OrderEnded, Traded
+from paper.faults import Fault, FaultKind, Faults, read_faults
 from paper.feed import Feed
 from paper.feed_synthetic import SyntheticFeed
 from paper.front import Front
 from paper.journal import Journal
+from paper.limits import Limiter
+from paper.orders import Order, Status
 from paper.rest_account import AccountDesk
 from paper.rest_lists import ListDesk
 from paper.rest_market import MarketDesk
@@ -48,16 +54,21 @@ class PaperExchange:
     What was acknowledged before `stop`, or before a kill, is there again after the next `start` on the same journal.
     """
 
-    def __init__(self, settings: PaperSettings, *, clock: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(self, settings: PaperSettings, *, true_clock: Callable[[], int] = wall_clock_ms) -> None:
         self.settings = settings
         self.admin_token = settings.admin_token or secrets.token_urlsafe(24)
         self.port = settings.port
-        self.clock = clock
+        self._true_clock = true_clock
+        self._skew_ms = 0
         self._journal = Journal(settings.journal)
         self._state = State(settings.markets)
         self.venue = Venue(self._state, self._watch)
+        self.connections = Connections()
         self.users = UserStreams(self._state)
         self.streams = Streams(self.venue)
+        self.faults = Faults(settings.seed)
+        self._limiter = Limiter(settings.limits)
+        self._delivery = Delivery(self.faults, true_clock)
         self._crowds = {symbol: Crowd(self.venue, symbol) for symbol in self.venue.pits}
         self._feed: Feed | None = None
         self._front = self._make_front()
@@ -72,12 +83,18 @@ class PaperExchange:
     def stream_url(self) -> str:
         return f"ws://{self.settings.host}:{self.port}"
 
+    def clock(self) -> int:
+        """The venue's time in milliseconds: the true one, unless a fault says otherwise."""
+        return self._true_clock() + self._skew_ms
+
     async def start(self) -> None:
         for fact in self._journal.open():
             self._state.apply(fact)
         self._journal.start()
         self._begin()
         self.venue.restore()
+        if self.settings.faults is not None:
+            self.faults.add(_read_script(self.settings.faults), self._true_clock())
         self._feed = self._make_feed()
         self.advance(self.clock())
         await self.commit()
@@ -93,8 +110,7 @@ class PaperExchange:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         if self._runner is not None:
-            connections = {*self.streams.connections(), *self.users.connections()}
-            await asyncio.gather(*(c.close(_GOING_AWAY) for c in connections), return_exceptions=True)
+            await asyncio.gather(*(c.close(_GOING_AWAY) for c in self.connections), return_exceptions=True)
             await self._runner.cleanup()
             self._runner = None
         await self._journal.close()
@@ -103,8 +119,7 @@ class PaperExchange:
         """Return when everything so far is on disk; then tell those who listen."""
         messages = self.users.take()
         await self._journal.durable()
-        for connection, message in messages:
-            connection.put(message)
+        self._delivery.deliver(messages)
         self.streams.publish()
 
     def advance(self, now: int) -> None:
@@ -123,24 +138,61 @@ class PaperExchange:
             if closed is not None:
                 self.venue.record(MinuteClosed(symbol=symbol, candle=closed))
 
+    def disturb(self) -> None:
+        """Do what the faults in force ask for, as far as it is not done to single requests or events."""
+        faults, now = self.faults, self._true_clock()
+        self._skew_ms = sum(fault.ms for fault in faults.standing(FaultKind.SKEW_CLOCK, now))
+        halted = {fault.symbol for fault in faults.standing(FaultKind.HALT, now)}
+        for symbol, pit in self.venue.pits.items():
+            pit.halted = symbol in halted
+        closed = faults.standing(FaultKind.MAINTENANCE, now)
+        for connection in self.connections:
+            account = next(iter(connection.accounts), None)
+            if closed or faults.pick({FaultKind.DROP_SOCKETS}, now, account=account, request=connection.path):
+                connection.drop()
+            elif not connection.stalled and faults.pick(
+                {FaultKind.STALL_SOCKETS}, now, account=account, request=connection.path
+            ):
+                connection.stalled = True
+
     def _make_front(self) -> Front:
         venue, state = self.venue, self._state
-        market, trade, lists, account = MarketDesk(venue), TradeDesk(venue), ListDesk(venue), AccountDesk(venue)
         wallet, listen_keys = WalletDesk(venue), ListenKeyDesk(self.users)
-        doorkeeper = Doorkeeper(state.keys, state.accounts)
-        dispatch = Dispatch(doorkeeper, self.commit)
+        market, trade, lists = MarketDesk(venue, self._limiter), TradeDesk(venue), ListDesk(venue)
+        account = AccountDesk(venue, self._limiter)
         routes: Routes = {}
         for desk in (market, trade, lists, account, wallet, listen_keys):
             routes |= desk.routes()
         methods: Methods = {}
         for answering in (market, trade, lists, account):
             methods |= answering.methods()
+        doorkeeper = Doorkeeper(state.keys, state.accounts)
+        dispatch = Dispatch(
+            doorkeeper=doorkeeper,
+            limiter=self._limiter,
+            faults=self.faults,
+            commit=self.commit,
+            true_clock=self._true_clock,
+        )
         return Front(
             routes=routes,
             dispatch=dispatch,
-            sockets=StreamSockets(self.streams, self.users, self.clock),
-            ws_api=WsApi(methods, self.users, doorkeeper, dispatch.call, self.clock),
-            admin=Admin(venue, dispatch.records),
+            sockets=StreamSockets(self.connections, self.streams, self.users, self.clock),
+            ws_api=WsApi(
+                connections=self.connections,
+                methods=methods,
+                users=self.users,
+                doorkeeper=doorkeeper,
+                dispatch=dispatch,
+                clock=self.clock,
+            ),
+            admin=Admin(
+                venue,
+                requests=dispatch.records,
+                faults=self.faults,
+                disturb=self.disturb,
+                true_clock=self._true_clock,
+            ),
             admin_token=self.admin_token,
             commit=self.commit,
             clock=self.clock,
@@ -149,6 +201,30 @@ class PaperExchange:
     def _watch(self, fact: Fact) -> None:
         self._journal.append(fact)
         self.users.watch(fact)
+        if isinstance(fact, Traded):
+            self._count_fills(fact)
+        elif isinstance(fact, OrderEnded) and fact.status is Status.CANCELED:
+            self._perhaps_fill_late(fact)
+
+    def _count_fills(self, fact: Traded) -> None:
+        for order_id, maker in ((fact.buy_order, fact.buyer_maker), (fact.sell_order, not fact.buyer_maker)):
+            order = self._state.orders.get(order_id)
+            if order is not None and order.filled == fact.quantity:
+                self._limiter.filled(order.account, fact.at, maker=maker)
+
+    def _perhaps_fill_late(self, fact: OrderEnded) -> None:
+        order = self._state.orders[fact.id]
+        fault = self.faults.pick(
+            {FaultKind.FILL_AFTER_CANCEL}, self._true_clock(), account=order.account, symbol=order.symbol
+        )
+        if fault is not None:
+            task = asyncio.create_task(self._fill_late(order, fault.ms / 1000), name="late fill")
+            self._tasks.append(task)
+
+    async def _fill_late(self, order: Order, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self.venue.execution.fill_late(order, self.clock())
+        await self.commit()
 
     def _begin(self) -> None:
         settings, opened = self.settings, self._state.opened
@@ -190,6 +266,7 @@ class PaperExchange:
         while True:
             await asyncio.sleep(_PACE_S)
             beat += 1
+            self.disturb()
             self.streams.publish_paced(self.clock(), 100)
             if beat % 10 == 0:
                 self.streams.publish_paced(self.clock(), 1000)
@@ -207,6 +284,13 @@ class PaperExchange:
             ) from None
         self._runner = runner
         self.port = runner.addresses[0][1]
+
+
+def _read_script(path: Path) -> list[Fault]:
+    try:
+        return read_faults(path.read_bytes())
+    except OSError as problem:
+        raise BadSettings(f"cannot read the faults in {path}: {problem.strerror}") from None
 
 
 async def serve(settings: PaperSettings) -> None:

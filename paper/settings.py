@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from paper.errors import BadSettings
+from paper.limits import Limits
 from paper.markets import DEFAULT_MARKETS, Market
 
 
@@ -22,6 +23,9 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
     """None keeps everything in memory only."""
     admin_token: str | None = None
     """Who knows it may use `/_paper/`. None makes one for this run."""
+    limits: Limits = Limits()
+    faults: Path | None = None
+    """A script of what shall go wrong, in the form that `POST /_paper/faults` takes."""
     markets: tuple[Market, ...] = DEFAULT_MARKETS
 
     def __post_init__(self) -> None:

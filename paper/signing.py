@@ -28,6 +28,9 @@ class Doorkeeper:
         self._accounts = accounts
         self._public_keys: dict[str, Ed25519PublicKey] = {}
 
+    def known(self, api_key: str) -> Key | None:
+        return self._keys.get(api_key)
+
     def admit(self, request: Request, *, trade: bool = False) -> None:
         if not request.api_key:
             raise Refused(-2014, "API-key format invalid.", 401)

@@ -6,40 +6,41 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from paper.connections import Connection
+from paper.connections import Connection, Connections
 from paper.errors import Refused
 from paper.payloads import Json
-from paper.streams import Streams, check_names, split_names
+from paper.streams import Streams, check_names
 from paper.user_streams import UserStreams
 
 
 class StreamSockets:
-    def __init__(self, streams: Streams, users: UserStreams, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, connections: Connections, streams: Streams, users: UserStreams, clock: Callable[[], int]
+    ) -> None:
+        self._connections = connections
         self._streams = streams
         self._users = users
         self._clock = clock
 
     async def serve(self, request: web.BaseRequest, names: str, *, combined: bool) -> web.StreamResponse:
         """One client until it leaves. It may have named streams in the address, and may ask for more at any time."""
-        connection = Connection(request.remote or "")
-        await connection.open(request)
-        session = _Session(connection, self._streams, combined=combined)
-        subscriptions = []
-        for name in split_names(names):
-            owner = self._users.owner(name, self._clock())
-            if owner is not None:
-                subscriptions.append(self._users.subscribe(connection, owner, numbered=False))
-            else:
-                session.subscribe([name])
-        try:
-            async for message in connection.socket:
-                if message.type is WSMsgType.TEXT:
-                    connection.put(msgspec.json.encode(session.answer(message.data)))
-        finally:
-            session.leave()
-            for subscription in subscriptions:
-                self._users.unsubscribe(subscription)
-            await connection.close()
+        async with self._connections.opened(request) as connection:
+            session = _Session(connection, self._streams, combined=combined)
+            subscriptions = []
+            for name in filter(None, names.split("/")):
+                owner = self._users.owner(name, self._clock())
+                if owner is not None:
+                    subscriptions.append(self._users.subscribe(connection, owner))
+                else:
+                    session.subscribe([name])
+            try:
+                async for message in connection.socket:
+                    if message.type is WSMsgType.TEXT:
+                        connection.put(msgspec.json.encode(session.answer(message.data)))
+            finally:
+                session.leave()
+                for subscription in subscriptions:
+                    self._users.unsubscribe(subscription)
         return connection.socket
 
 
@@ -74,22 +75,32 @@ class _Session:
         try:
             return {"result": self._do(str(message.get("method")), message.get("params")), "id": number}
         except Refused as refusal:
-            return {"error": {"code": refusal.code, "msg": refusal.message}, "id": number}
+            return {"error": refusal.body, "id": number}
 
     def _do(self, method: str, params: Any) -> Any:
-        if method == "SUBSCRIBE":
-            self.subscribe(check_names(params))
-        elif method == "UNSUBSCRIBE":
-            self.unsubscribe(check_names(params))
-        elif method == "LIST_SUBSCRIPTIONS":
-            return sorted(self._names)
-        elif method == "GET_PROPERTY" and params == ["combined"]:
-            return self._combined
-        elif method == "SET_PROPERTY" and isinstance(params, list) and params[:1] == ["combined"] and len(params) == 2:
-            names = list(self._names)
-            self.leave()
-            self._combined = params[1] is True
-            self.subscribe(names)
-        else:
-            raise Refused(2, "Invalid request: unknown variant")
+        match method, params:
+            case "SUBSCRIBE", _:
+                self.subscribe(check_names(params))
+            case "UNSUBSCRIBE", _:
+                self.unsubscribe(check_names(params))
+            case "LIST_SUBSCRIPTIONS", _:
+                return sorted(self._names)
+            case "GET_PROPERTY", ["combined"]:
+                return self._combined
+            case "SET_PROPERTY", ["combined", bool(combined)]:
+                names = list(self._names)
+                self.leave()
+                self._combined = combined
+                self.subscribe(names)
+            case "SET_PROPERTY", ["combined", _]:
+                raise Refused(1, "Invalid value type: expected Boolean")
+            case "GET_PROPERTY" | "SET_PROPERTY", _:
+                raise Refused(0, "Unknown property")
+            case _:
+                raise Refused(2, f"Invalid request: unknown variant {method}, expected one of {_METHODS}")
         return None
+
+
+_METHODS = ", ".join(
+    f"`{name}`" for name in ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+)

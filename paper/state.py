@@ -18,6 +18,7 @@ from paper.facts import (
     Opened,
     OrderAccepted,
     OrderEnded,
+    OrderRevived,
     OrderTriggered,
     StopTrailed,
     Traded,
@@ -61,6 +62,7 @@ class State:
             StopTrailed: self._trail,
             OrderTriggered: self._trigger_order,
             OrderEnded: self._end_order,
+            OrderRevived: self._revive_order,
             Traded: self._trade,
             MarketMoved: self._move_market,
             MinuteClosed: self._close_minute,
@@ -138,6 +140,14 @@ class State:
         order.cancel_id = fact.cancel_id
         order.updated_at = fact.at
         self._close(self.accounts[order.account], order)
+
+    def _revive_order(self, fact: OrderRevived) -> None:
+        order = self.orders[fact.id]
+        account = self.accounts[order.account]
+        order.status = Status.PARTIALLY_FILLED if order.filled else Status.NEW
+        order.locked = fact.locked
+        account.open_orders[order.id] = order
+        self._lock(account, order, fact.locked)
 
     def _trade(self, fact: Traded) -> None:
         market = self.markets[fact.symbol]

@@ -46,13 +46,6 @@ class Streams:
         if name in self._diffs and not self._wanted(name):
             self._diffs.pop(name).close()
 
-    def leave(self, connection: Connection, names: set[str], *, combined: bool) -> None:
-        for name in names:
-            self.unsubscribe(connection, name, combined=combined)
-
-    def connections(self) -> set[Connection]:
-        return {c for side in (self._raw, self._combined) for listeners in side.values() for c in listeners}
-
     def publish(self) -> None:
         """Send what has changed since the last time: trades and best prices."""
         for symbol, pit in self._venue.pits.items():
@@ -176,11 +169,6 @@ class _Diff:
 
     def close(self) -> None:
         self._pit.diffs = [diff for diff in self._pit.diffs if diff is not self._changed]
-
-
-def split_names(names: str) -> list[str]:
-    """Stream names from a path or query, `a/b/c`."""
-    return [name for name in names.split("/") if name]
 
 
 def check_names(names: Any) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 
 from paper.accounts import Account
 from paper.connections import Connection
+from paper.delivery import Message
 from paper.errors import Refused
 from paper.facts import Fact, FundsMoved, ListAccepted, OrderAccepted, OrderEnded, OrderTriggered, Traded
 from paper.orders import CONDITIONAL, Order
@@ -19,14 +20,12 @@ from paper.state import State
 
 _LISTEN_KEY_LIFE_MS = 60 * 60 * 1000
 
-Message = tuple[Connection, bytes]
-
 
 class Subscription(msgspec.Struct, eq=False):
     connection: Connection
     account: str
     id: int | None
-    """Its number on the WebSocket API, whose events are wrapped; None on a listen key's stream."""
+    """Its number on its connection to the WebSocket API, whose events are wrapped; None on a listen key's stream."""
 
 
 class UserStreams:
@@ -46,7 +45,6 @@ class UserStreams:
             Traded: self._traded,
             FundsMoved: self._moved,
         }
-        self._subscribed = 0
 
     def watch(self, fact: Fact) -> None:
         """To be called with each fact just after it changed the state."""
@@ -85,29 +83,24 @@ class UserStreams:
         owner, expires_at = self._listen_keys.get(key, ("", 0))
         return owner if expires_at > now else None
 
-    def subscribe(self, connection: Connection, account: str, *, numbered: bool) -> Subscription:
-        number = None
-        if numbered:
-            number = self._subscribed
-            self._subscribed += 1
+    def subscribe(self, connection: Connection, account: str, number: int | None = None) -> Subscription:
         subscription = Subscription(connection, account, number)
+        connection.accounts.add(account)
         self._listeners.setdefault(account, []).append(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         listeners = self._listeners[subscription.account]
         listeners.remove(subscription)
+        subscription.connection.accounts.discard(subscription.account)
         if not listeners:
             del self._listeners[subscription.account]
-
-    def connections(self) -> list[Connection]:
-        return [subscription.connection for listeners in self._listeners.values() for subscription in listeners]
 
     def _tell(self, account: str, *events: Json) -> None:
         for subscription in self._listeners.get(account, ()):
             for event in events:
                 whole = event if subscription.id is None else {"subscriptionId": subscription.id, "event": event}
-                self._pending.append((subscription.connection, self._encode(whole)))
+                self._pending.append(Message(subscription.connection, account, self._encode(whole)))
 
     def _news(self, order: Order, report: Json, *more_assets: str) -> None:
         account = self._state.accounts[order.account]

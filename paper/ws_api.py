@@ -1,96 +1,114 @@
 """The WebSocket API: the same endpoints as REST under other names, sessions, and user data without a listen key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
 
-from paper.connections import Connection
+from paper.connections import Connection, Connections
+from paper.dispatch import Dispatch
 from paper.endpoints import Access, Endpoint, Methods
-from paper.errors import PaperError, Refused
-from paper.facts import Key
+from paper.errors import Refused
+from paper.facts import Key, KeyKind
+from paper.faults import CutOff
+from paper.limits import TooMany
 from paper.payloads import Json
 from paper.requests import Request
 from paper.signing import Doorkeeper
 from paper.user_streams import Subscription, UserStreams
 
-Call = Callable[[Endpoint, Request, str], Awaitable[Any]]
-"""Runs an endpoint with everything around it: access, limits, durability."""
-
 
 class WsApi:
     def __init__(
-        self, methods: Methods, users: UserStreams, doorkeeper: Doorkeeper, call: Call, clock: Callable[[], int]
+        self,
+        *,
+        connections: Connections,
+        methods: Methods,
+        users: UserStreams,
+        doorkeeper: Doorkeeper,
+        dispatch: Dispatch,
+        clock: Callable[[], int],
     ) -> None:
+        self._connections = connections
         self.methods = methods
         self.users = users
         self.doorkeeper = doorkeeper
-        self.call = call
+        self.dispatch = dispatch
         self.clock = clock
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = Connection(request.remote or "")
-        await connection.open(request)
-        session = _Session(self, connection)
-        try:
-            async for message in connection.socket:
-                if message.type is WSMsgType.TEXT:
-                    answer = await session.answer(message.data)
-                    if answer is not None:
-                        connection.put(msgspec.json.encode(answer))
-        finally:
-            session.leave()
-            await connection.close()
+        async with self._connections.opened(request) as connection:
+            tell_limits = request.rel_url.query.get("returnRateLimits") != "false"
+            session = _Session(self, connection, tell_limits=tell_limits)
+            try:
+                async for message in connection.socket:
+                    if message.type is WSMsgType.TEXT:
+                        await session.hear(message.data)
+            finally:
+                session.leave()
         return connection.socket
 
 
 class _Session:
     """One connection: who is logged on, and which accounts' events it gets."""
 
-    def __init__(self, api: WsApi, connection: Connection) -> None:
+    def __init__(self, api: WsApi, connection: Connection, *, tell_limits: bool) -> None:
         self._api = api
         self._connection = connection
+        self._tell_limits = tell_limits
+        self._connected_since = api.clock()
+        self._authorized_since: int | None = None
         self._subscriptions: dict[int, Subscription] = {}
+        self._next_subscription = 0
         self._key: Key | None = None
-        self._own: dict[str, Callable[[Request], Json]] = {
-            "session.logon": self._log_on,
-            "session.logout": self._log_out,
-            "session.status": self._status,
-            "userDataStream.subscribe": self._subscribe_session,
-            "userDataStream.subscribe.signature": self._subscribe_signed,
-            "userDataStream.unsubscribe": self._unsubscribe,
+        own: dict[str, tuple[Callable[[Request], Any], Access]] = {
+            "session.logon": (self._log_on, Access.SIGNED),
+            "session.logout": (self._log_out, Access.PUBLIC),
+            "session.status": (self._status, Access.PUBLIC),
+            "session.subscriptions": (self._list, Access.PUBLIC),
+            "userDataStream.subscribe": (self._subscribe_session, Access.PUBLIC),
+            "userDataStream.subscribe.signature": (self._subscribe_signed, Access.SIGNED),
+            "userDataStream.unsubscribe": (self._unsubscribe, Access.PUBLIC),
         }
+        self._own = {name: Endpoint(handler, access, weight=2) for name, (handler, access) in own.items()}
 
     def leave(self) -> None:
         for subscription in self._subscriptions.values():
             self._api.users.unsubscribe(subscription)
         self._subscriptions.clear()
 
-    async def answer(self, text: str) -> Json | None:
+    async def hear(self, text: str) -> None:
+        """Answer one request, or break the connection if a fault says so."""
         try:
-            message = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            message = None
-        if not isinstance(message, dict) or not isinstance(message.get("method"), str):
-            return _failed(None, Refused(-1135, "Invalid JSON Request."))
-        number = message.get("id")
+            answer, truncated = await self._answer(text)
+        except CutOff:
+            self._connection.drop()
+            return
+        data = msgspec.json.encode(answer)
+        self._connection.put(data[: len(data) // 2] if truncated else data)
+
+    async def _answer(self, text: str) -> tuple[Json, bool]:
+        number: Any = None
+        request = None
+        try:
+            message = _read(text)
+            number = message.get("id")
+            request, method = self._request(message), message["method"].removeprefix("v3/")
+            reply = await self._api.dispatch.call(self._endpoint(method, request), request, method)
+            answer = {"id": number, "status": 200, "result": reply.body}
+            truncated = reply.truncated
+        except Refused as refusal:
+            answer, truncated = {"id": number, "status": refusal.status, "error": _error(refusal)}, False
+        if request is not None and request.flag("returnRateLimits", default=self._tell_limits):
+            answer["rateLimits"] = self._api.dispatch.rate_limits(request)
+        return answer, truncated
+
+    def _request(self, message: Json) -> Request:
         sent = message.get("params") or {}
         if not isinstance(sent, dict):
-            return _failed(number, Refused(-1135, "Invalid 'params' in JSON request; expected an object."))
+            raise Refused(-1135, "Invalid JSON Request")
         params = {str(name): _plain(value) for name, value in sent.items() if value is not None}
-        request = self._request(params)
-        try:
-            own = self._own.get(message["method"])
-            if own is not None:
-                return {"id": number, "status": 200, "result": own(request), "rateLimits": []}
-            endpoint = self._endpoint(message["method"], request)
-            result = await self._api.call(endpoint, request, message["method"])
-        except Refused as refusal:
-            return _failed(number, refusal)
-        return {"id": number, "status": 200, "result": result, "rateLimits": []}
-
-    def _request(self, params: dict[str, str]) -> Request:
         signed = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
         return Request(
             params=params,
@@ -101,7 +119,7 @@ class _Session:
         )
 
     def _endpoint(self, method: str, request: Request) -> Endpoint:
-        endpoint = self._api.methods.get(method)
+        endpoint = self._own.get(method) or self._api.methods.get(method)
         if endpoint is None:
             raise Refused(-1099, "Not found, unauthenticated, or unauthorized", 404)
         if self._key is not None and not request.api_key and endpoint.access is not Access.PUBLIC:
@@ -111,42 +129,43 @@ class _Session:
         return endpoint
 
     def _log_on(self, request: Request) -> Json:
-        self._api.doorkeeper.verify(request)
-        self._key = request.key
+        if request.key is not None and request.key.kind is not KeyKind.ED25519:
+            raise Refused(-4056, "HMAC_SHA256 API key is not supported.")
+        self._key, self._authorized_since = request.key, request.now
         return self._status(request)
 
     def _log_out(self, request: Request) -> Json:
-        self._key = None
+        self._key = self._authorized_since = None
         return self._status(request)
 
     def _status(self, request: Request) -> Json:
         return {
             "apiKey": self._key.key if self._key else None,
-            "authorizedSince": request.now if self._key else None,
-            "connectedSince": request.now,
-            "returnRateLimits": False,
+            "authorizedSince": self._authorized_since,
+            "connectedSince": self._connected_since,
+            "returnRateLimits": self._tell_limits,
             "serverTime": request.now,
             "userDataStream": bool(self._subscriptions),
         }
 
+    def _list(self, _request: Request) -> list[Json]:
+        return [{"subscriptionId": number} for number in self._subscriptions]
+
     def _subscribe_session(self, _request: Request) -> Json:
         if self._key is None:
-            raise Refused(-2014, "Log on to the session first.", 401)
-        return self._subscribe(self._key)
+            raise Refused(-1099, "Not found, unauthenticated, or unauthorized", 401)
+        return self._subscribe(self._key.account)
 
     def _subscribe_signed(self, request: Request) -> Json:
-        self._api.doorkeeper.verify(request)
-        assert request.key is not None
-        return self._subscribe(request.key)
+        return self._subscribe(request.account.id)
 
-    def _subscribe(self, key: Key) -> Json:
-        if any(subscription.account == key.account for subscription in self._subscriptions.values()):
+    def _subscribe(self, account: str) -> Json:
+        if any(subscription.account == account for subscription in self._subscriptions.values()):
             raise Refused(-2035, "User Data Stream subscription already active.")
-        subscription = self._api.users.subscribe(self._connection, key.account, numbered=True)
-        if subscription.id is None:
-            raise PaperError("a numbered subscription has a number")
-        self._subscriptions[subscription.id] = subscription
-        return {"subscriptionId": subscription.id}
+        number = self._next_subscription
+        self._next_subscription += 1
+        self._subscriptions[number] = self._api.users.subscribe(self._connection, account, number)
+        return {"subscriptionId": number}
 
     def _unsubscribe(self, request: Request) -> Json:
         chosen = request.optional_integer("subscriptionId")
@@ -158,6 +177,16 @@ class _Session:
         return {}
 
 
+def _read(text: str) -> Json:
+    try:
+        message = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        message = None
+    if not isinstance(message, dict) or not isinstance(message.get("method"), str):
+        raise Refused(-1135, "Invalid JSON Request")
+    return message
+
+
 def _plain(value: Any) -> str:
     """A JSON value as the text that was signed."""
     if isinstance(value, bool):
@@ -167,5 +196,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _failed(number: Any, refusal: Refused) -> Json:
-    return {"id": number, "status": refusal.status, "error": refusal.body}
+def _error(refusal: Refused) -> Json:
+    if isinstance(refusal, TooMany):
+        return refusal.body | {"data": {"serverTime": refusal.now, "retryAfter": refusal.retry_at}}
+    return refusal.body

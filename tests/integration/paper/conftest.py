@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import ccxt.pro
@@ -10,6 +10,14 @@ import pytest
 
 from paper.server import PaperExchange
 from paper.settings import PaperSettings
+
+
+class Address(Protocol):
+    @property
+    def rest_url(self) -> str: ...
+    @property
+    def stream_url(self) -> str: ...
+
 
 Start = Callable[[PaperSettings], Awaitable[PaperExchange]]
 Connect = Callable[..., Any]
@@ -38,7 +46,7 @@ async def connect() -> AsyncIterator[Connect]:
     """A ccxt client (REST and WebSocket) for a paper exchange."""
     async with AsyncExitStack() as stack:
 
-        def connect(exchange: PaperExchange, key: dict[str, Any] | None = None) -> Any:
+        def connect(exchange: Address, key: dict[str, Any] | None = None) -> Any:
             client = ccxt.pro.binance({"apiKey": key["api_key"], "secret": key["secret"]} if key else {})
             addresses = client.urls["api"]
             for name, address in addresses.items():

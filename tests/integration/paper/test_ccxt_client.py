@@ -73,7 +73,7 @@ async def test_its_streams_tell_of_quotes_orders_trades_and_balances(exchange: P
     for quote in quotes.values():
         assert 0 < quote["bid"] < quote["ask"]
     news = asyncio.gather(client.watch_orders(), client.watch_my_trades(), client.watch_balance())
-    await until(exchange.users.connections)
+    await until(lambda: any(connection.accounts for connection in exchange.connections))
     placed = await client.create_order("ETH/USDT", "market", "buy", 1)
     orders, trades, balance = await asyncio.wait_for(news, 5)
     assert orders[-1]["id"] == placed["id"]
