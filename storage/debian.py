@@ -29,8 +29,11 @@ def available() -> bool:
 def unpack(target: Path) -> Path:
     """Download and unpack the server below `target`, which must not exist yet. Answers the folder of its programs.
 
-    Whoever sees `target` sees all of it: it is filled under another name and renamed last.
+    Whoever sees `target` sees all of it: it is filled under another name and renamed last. The caller is alone in the
+    folder, so what looks unfinished there was left by somebody who was killed.
     """
+    for leftover in target.parent.glob(".apt-*"):
+        shutil.rmtree(leftover)
     workshop = Path(tempfile.mkdtemp(prefix=".apt-", dir=target.parent))
     try:
         root = workshop / "root"

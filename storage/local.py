@@ -43,6 +43,9 @@ class LocalDatabase:
         """Bring the server up, recovering what a killed one left behind. Answers the URL of its database."""
         try:
             return self._start()
+        except OSError as error:
+            self.stop()
+            raise LocalDatabaseFailed(f"the private database could not be started: {error}") from error
         except BaseException:
             self.stop()
             raise

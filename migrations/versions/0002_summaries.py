@@ -56,7 +56,7 @@ def upgrade() -> None:
                 f"AS {body} WITH NO DATA"
             )
             op.execute(
-                f"SELECT add_continuous_aggregate_policy('{name}', start_offset => interval '8 days', "
+                f"SELECT add_continuous_aggregate_policy('{name}', start_offset => NULL, "
                 "end_offset => interval '1 hour', schedule_interval => interval '30 minutes')"
             )
         else:

@@ -1,5 +1,8 @@
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,6 +11,7 @@ from sqlalchemy import CheckConstraint
 from storage import migrate
 from storage.database import Database, Edition, Role, parse_url
 from storage.errors import DatabaseUnreachable
+from storage.local import LocalDatabase
 from storage.tables import HYPERTABLES, TENANT_TABLES, Base
 
 
@@ -100,3 +104,21 @@ def test_a_server_that_is_not_there_is_one_clear_sentence() -> None:
     with pytest.raises(DatabaseUnreachable, match=r"127\.0\.0\.1:1/nothing .*: check that it runs") as raised:
         migrate.upgrade("postgresql://somebody:canary@127.0.0.1:1/nothing")
     assert "canary" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_databases_on_one_new_server_may_be_migrated_at_once(cache_directory: Path) -> None:
+    """The roles belong to the server: each migration finds that another is just making them."""
+    names = [f"tenant_{number}" for number in range(3)]
+    with LocalDatabase(None, cache=cache_directory) as local:
+        address = parse_url(local.url)
+        with psycopg.connect(
+            address.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+        ) as connection:
+            for name in names:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+        urls = [address.set(database=name).render_as_string(hide_password=False) for name in names]
+        upgrade = "import sys; from storage import migrate; migrate.upgrade(sys.argv[1])"
+        together = [subprocess.Popen([sys.executable, "-c", upgrade, url]) for url in urls]
+        assert [process.wait() for process in together] == [0] * len(urls)
+        assert {migrate.current(url) for url in urls} == {migrate.newest()}

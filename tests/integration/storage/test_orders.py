@@ -1,9 +1,12 @@
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +30,8 @@ from trading.events import Checkpoint, OrderChanged
 from trading.fills import Fill
 from trading.ids import ClientOrderId, Epoch, Symbol, TradeId, VenueOrderId
 from trading.orders import ApprovedOrder, OrderEvent, OrderState, Purpose
+
+_numbers = count(1)
 
 
 async def intend_one(
@@ -242,6 +247,44 @@ class TestRecording:
         async with fleet.transaction() as tx:
             ((known, _),) = await unsettled(tx, ada.account)
         assert known.filled == Decimal("0.10")
+
+
+@pytest.mark.slow
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_news_in_any_order_in_any_portions_over_any_restarts_ends_the_same(
+    fleet: Database, ada: Tenant, data: st.DataObject
+) -> None:
+    """Three trades of one order, some told without its name; the venue's word that it filled; all of it told twice."""
+    number = next(_numbers)
+    order, venue_order = an_order(ada, slot=f"B:{number}"), f"v{number}"
+    trades = [
+        a_fill(f"{number * 10 + n}", "0.1", order=order if data.draw(st.booleans()) else None, venue_order=venue_order)
+        for n in range(3)
+    ]
+    ended = msgspec.structs.replace(opened(order, venue_order), event=OrderEvent.FILLED, executed=order.quantity)
+    news: list[OrderNews | Fill] = [opened(order, venue_order), *trades, ended] * 2
+    changes: list[OrderChanged] = []
+    async with fleet.transaction() as tx:
+        await intend_one(tx, ada, order)
+        before = (await snapshot_parts(tx, ada.account, ada.run)).seq
+    left = data.draw(st.permutations(news))
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        async with fleet.transaction() as tx:
+            changes += await record(tx, ada.account, ada.user, left[:size])
+        left = left[size:]
+    async with fleet.transaction() as tx:
+        parts = await snapshot_parts(tx, ada.account, ada.run)
+        assert order.client_order_id not in {each.client_order_id for each, _ in await unsettled(tx, ada.account)}
+    (known,) = [each for each in parts.orders if each.client_order_id == order.client_order_id]
+    fills = [fill for fill in parts.fills if fill.venue_order_id == venue_order]
+    assert (known.state, known.filled) == (OrderState.FILLED, Decimal("0.3"))
+    assert known.quote_filled == sum(fill.quote for fill in fills)
+    assert {fill.trade_id for fill in fills} == {trade.trade_id for trade in trades}
+    assert {fill.client_order_id for fill in fills} == {order.client_order_id}
+    assert [change.seq for change in changes] == list(range(before + 1, parts.seq + 1))
+    assert changes[-1].order == known
 
 
 class TestSnapshots:
