@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.controller import AccountController
 from api.accounts.service import Accounts
-from api.admin.controller import AdminAccountController, AdminUserController, AuditController
+from api.admin.controller import AdminAccountController, AdminControlController, AdminUserController, AuditController
 from api.admin.service import Admin
 from api.configs.controller import ConfigController
 from api.configs.service import Configs
 from api.context import RequestContext
+from api.controls.controller import ControlController
+from api.controls.service import Switches
 from api.credentials.controller import CredentialController
 from api.credentials.service import Keys
 from api.docs.config import complete_schema, openapi_config
@@ -77,6 +79,9 @@ def create_app(
     async def provide_configs(tx: NamedDependency[AsyncConnection], principal: NamedDependency[Principal]) -> Configs:
         return Configs(tx, principal, strategies)
 
+    async def provide_switches(tx: NamedDependency[AsyncConnection], principal: NamedDependency[Principal]) -> Switches:
+        return Switches(tx, principal)
+
     async def provide_admin(tx: NamedDependency[AsyncConnection], principal: NamedDependency[Principal]) -> Admin:
         return Admin(tx, principal)
 
@@ -91,11 +96,13 @@ def create_app(
             SessionController,
             TokenController,
             AccountController,
+            ControlController,
             CredentialController,
             ConfigController,
             HistoryController,
             StrategyController,
             AdminAccountController,
+            AdminControlController,
             AdminUserController,
             AuditController,
             meta,
@@ -117,6 +124,7 @@ def create_app(
             "accounts": Provide(provide_accounts),
             "keys": Provide(provide_keys),
             "configs": Provide(provide_configs),
+            "switches": Provide(provide_switches),
             "admin": Provide(provide_admin),
         },
         exception_handlers={

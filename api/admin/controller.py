@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Controller, get, post
+from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
@@ -11,6 +11,7 @@ from api.accounts.schemas import Mode
 from api.accounts.service import view
 from api.admin.schemas import AnyAccount, AnyAccountPage, AuditChain, AuditView, Reason, UserPage, UserView
 from api.admin.service import Admin
+from api.controls.schemas import Controls, SetControl
 from api.errors import CONFLICT
 from api.identity.guard import FOR_ADMINS, FOR_STAFF
 from api.identity.principal import Role
@@ -124,6 +125,26 @@ class AdminAccountController(Controller):
         self, account_id: FromPath[str], data: JSONBody[Reason], admin: Desk, settings: Settings
     ) -> AnyAccount:
         return any_account(await admin.command(account_id, Command.STOP, data.reason), settings)
+
+
+class AdminControlController(Controller):
+    path = "/admin"
+    tags = ("Admin",)
+    opt: dict[str, Any] = FOR_ADMINS
+
+    @put("/control", operation_id="adminSetPlatformControl")
+    async def platform(self, data: JSONBody[SetControl], admin: Desk) -> Controls:
+        """Stop everything, of everybody, at the next order; or open it again."""
+        return await admin.turn_platform(data.state, data.reason)
+
+    @put("/users/{user_id:str}/control", operation_id="adminSetUserControl")
+    async def user(self, user_id: FromPath[str], data: JSONBody[SetControl], admin: Desk) -> Controls:
+        return await admin.turn_user(user_id, data.state, data.reason)
+
+    @put("/accounts/{account_id:str}/control", operation_id="adminSetAccountControl")
+    async def account(self, account_id: FromPath[str], data: JSONBody[SetControl], admin: Desk) -> Controls:
+        """What staff shuts, its owner cannot open."""
+        return await admin.turn_account(account_id, data.state, data.reason)
 
 
 class AdminUserController(Controller):

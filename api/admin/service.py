@@ -4,16 +4,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.commands import Command
 from api.accounts.service import give_command
+from api.controls.schemas import Controls
+from api.controls.service import turn_by_staff, view
 from api.errors import conflict, not_found
 from api.identity.principal import Principal
 from storage import accounts, audit, users
 from storage.accounts import AccountRecord, Filter
 from storage.audit import AuditRecord
+from storage.controls import list_controls
 from storage.database import act_as
+from storage.fleet import PLATFORM
 from storage.keyset import Position
 from storage.sessions import revoke_sessions
 from storage.tokens import revoke_tokens
 from storage.users import UserRecord
+from trading.events import Control
 from trading.ids import AccountId, UserId
 
 
@@ -42,6 +47,23 @@ class Admin:
         await give_command(self._tx, found, command)
         await self._write_down(f"account.{command}", found.id, reason)
         return await self.find_account(account)
+
+    async def turn_account(self, account: str, state: Control, reason: str) -> Controls:
+        found = await self.find_account(account)
+        await act_as(self._tx, found.user_id, admin=True)
+        await turn_by_staff(self._tx, found.id, found.user_id, state, reason, self._principal)
+        return view(await list_controls(self._tx, found.user_id, [found.id]), found.user_id)
+
+    async def turn_user(self, user: str, state: Control, reason: str) -> Controls:
+        found = await self.find_user(user)
+        await act_as(self._tx, found.id, admin=True)
+        await turn_by_staff(self._tx, found.id, found.id, state, reason, self._principal)
+        return view(await list_controls(self._tx, found.id), found.id)
+
+    async def turn_platform(self, state: Control, reason: str) -> Controls:
+        """Everything, everybody's: the last resort."""
+        await turn_by_staff(self._tx, PLATFORM, None, state, reason, self._principal)
+        return view(await list_controls(self._tx, self._principal.user_id), self._principal.user_id)
 
     async def list_users(self, after: Position | None, limit: int) -> list[UserRecord]:
         return await users.list_users(self._tx, after, limit)

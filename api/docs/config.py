@@ -28,6 +28,7 @@ TAGS = {
     "Accounts": "Accounts at venues, and what they should be doing.",
     "Credentials": "Exchange keys: put in, replaced, deleted, never read back.",
     "Strategies": "The catalogue, and which one an account trades with which params.",
+    "Controls": "The switches that stop trading at once: over a market, an account, all of one's accounts, everything.",
     "History": "What an account did and holds.",
     "Admin": "For staff: all tenants.",
     "Health": "Whether it lives, whether it can serve, what it offers.",

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 ACTORS = ("anonymous", "other", "read_token", "support", "owner", "admin")
 """In this order: what the owner or the admin does may change what the next one finds."""
 WHY = {"reason": "because of the test"}
+HALT = {"state": "halted", "reason": "because of the test"}
 KEYS = {"key": "a-key-that-ends-in-9876", "secret": "a-secret-nobody-sees"}
 
 
@@ -73,6 +74,10 @@ CASES: Mapping[str, Case] = {
     "pauseAccount": own_write(202, before=("start",)),
     "resumeAccount": own_write(202, before=("start", "pause")),
     "stopAccount": own_write(202, before=("start",)),
+    "getControls": MY_LIST,
+    "setControls": Case((401, 200, 403, 200, 200, 200), HALT),
+    "getAccountControls": OWN_READ,
+    "setAccountControls": own_write(200, HALT),
     "getCredentials": OWN_READ,
     "putCredentials": own_write(200, KEYS),
     "deleteCredentials": own_write(204),
@@ -91,6 +96,9 @@ CASES: Mapping[str, Case] = {
     "adminPauseAccount": admin_act(202, ("start",)),
     "adminResumeAccount": admin_act(202, ("start", "pause")),
     "adminStopAccount": admin_act(202, ("start",)),
+    "adminSetPlatformControl": Case((401, 403, 403, 403, 403, 200), {"state": "active", "reason": "all is well"}),
+    "adminSetUserControl": Case((401, 403, 403, 403, 403, 200), HALT),
+    "adminSetAccountControl": Case((401, 403, 403, 403, 403, 200), HALT),
     "adminListUsers": STAFF_READ,
     "adminDisableUser": admin_act(200),
     "adminEnableUser": admin_act(200),
