@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 ACCOUNTS = "/api/v1/accounts"
 FOREIGN_FIELDS = ("user_id", "role", "epoch", "id", "desired_state", "created_at", "version", "isolated", "__class__")
 WHY = {"reason": "because of the test"}
+HALT = {"state": "halted", **WHY}
 
 
 async def raw(browser: Browser, body: bytes, content_type: str = "application/json") -> Any:
@@ -86,6 +87,11 @@ async def test_no_body_can_name_what_is_not_its_senders_to_say(site: Site, ada: 
         (ada, "patch", f"{ACCOUNTS}/{account}"): {"name": "x"},
         (ada, "put", f"{ACCOUNTS}/{account}/credentials"): {"key": "12345678", "secret": "12345678"},
         (ada, "put", f"{ACCOUNTS}/{account}/config"): NAIVE,
+        (ada, "put", "/api/v1/controls"): HALT,
+        (ada, "put", f"{ACCOUNTS}/{account}/controls"): HALT,
+        (admin, "put", "/api/v1/admin/control"): HALT,
+        (admin, "put", f"/api/v1/admin/users/{ada.user_id}/control"): HALT,
+        (admin, "put", f"/api/v1/admin/accounts/{account}/control"): HALT,
         **{
             (admin, "post", f"/api/v1/admin/accounts/{account}/{verb}"): WHY
             for verb in ("start", "pause", "resume", "stop")
