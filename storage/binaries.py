@@ -41,10 +41,10 @@ def find(edition: Edition | None, cache: Path) -> Binaries:
 
 
 @contextmanager
-def locked(cache: Path) -> Iterator[None]:
-    """Alone in the cache. A second process waits here, and then finds what the first one fetched."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
+def locked(folder: Path) -> Iterator[None]:
+    """Alone in a shared folder. A second process waits here, and then finds what the first one has done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

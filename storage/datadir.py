@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from pathlib import Path
 from typing import IO
 
-from storage.binaries import reachable_by_server, server_user
+from storage.binaries import locked, reachable_by_server, server_user
 from storage.errors import LocalDatabaseFailed
 
 ORPHAN_TIMEOUT_S = 15
@@ -27,6 +28,26 @@ def take(directory: Path) -> IO[str]:
     except OSError as error:
         raise LocalDatabaseFailed(f"the data directory {directory} cannot be used: {error.strerror}") from None
     return _lock(directory)
+
+
+def take_scratch(scratch: Path) -> tuple[Path, IO[str]]:
+    """A new directory for a throw-away server, locked. Deletes what killed processes left of theirs."""
+    with locked(scratch):  # so that nobody takes ours for a leftover before it is locked
+        for leftover in scratch.glob("*/"):
+            with (leftover / "lock").open("a+") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                shutil.rmtree(leftover)
+        directory = scratch / secrets.token_hex(6)
+        return directory, take(directory)
+
+
+def discard(directory: Path, lock: IO[str]) -> None:
+    """The end of a throw-away."""
+    with locked(directory.parent), release(directory, lock):
+        shutil.rmtree(directory)
 
 
 def release(directory: Path, lock: IO[str]) -> IO[str]:
@@ -79,14 +100,3 @@ def _is_alive(pid: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def sweep(scratch: Path) -> None:
-    """Delete what killed processes left of their throw-away servers."""
-    for leftover in scratch.iterdir():
-        with (leftover / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            shutil.rmtree(leftover)

@@ -1,7 +1,6 @@
 """A private PostgreSQL server for one machine: for the demo, for tests, and for whoever has none."""
 
 import secrets
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -58,10 +57,11 @@ class LocalDatabase:
             self._process = None
         if self._lock is not None:
             assert self._directory is not None
-            with datadir.release(self._directory, self._lock):
-                if not self._durable:
-                    shutil.rmtree(self._directory)
-                    self._directory = None
+            if self._durable:
+                datadir.release(self._directory, self._lock).close()
+            else:
+                datadir.discard(self._directory, self._lock)
+                self._directory = None
             self._lock = None
 
     def __enter__(self) -> Self:
@@ -95,12 +95,7 @@ class LocalDatabase:
     def _take_directory(self, cache: Path) -> Path:
         """Our directory, made and locked."""
         if self._directory is None:
-            with binaries.locked(cache):  # so that nobody takes it for a leftover before it is locked
-                scratch = cache / "scratch"
-                scratch.mkdir(exist_ok=True)
-                datadir.sweep(scratch)
-                self._directory = scratch / secrets.token_hex(6)
-                self._lock = datadir.take(self._directory)
+            self._directory, self._lock = datadir.take_scratch(cache / "scratch")
         else:
             self._lock = datadir.take(self._directory)
         return self._directory
