@@ -1,42 +1,32 @@
-"""The ledger: what traders want remembered, in batches; their leases, renewed with each heartbeat."""
+"""The ledger: the actor that remembers for traders, which have no database of their own."""
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from actors.config import FleetConfig
 from actors.handles import process
 from actors.messages import Heartbeat, LedgerBatch
-from storage import decisions, equity, leases, runtime
-from storage.database import Database, Role
-from storage.orders import save_checkpoint
 from trading.ids import AccountId
 
 
 class Ledger:
-    """Writes for many hosts. What it has acknowledged is committed; what it has not may be sent again unharmed."""
+    """A shell: `actors.ledger_book` does the work. What it has acknowledged is committed."""
 
     def __init__(self, config: FleetConfig) -> None:
-        self._config = config
-        self._database = Database(config.database_url.read(), Role.FLEET)
+        # Imported here: whoever looks an actor up loads its class, and a trader's process must stay without SQLAlchemy.
+        from actors.ledger_book import LedgerBook  # noqa: PLC0415
+
+        self._book = LedgerBook(config)
 
     async def watch(self) -> None:
+        """Returns never: it is there to be broken off by the actor's death."""
         await asyncio.Event().wait()
 
     async def pid(self) -> int:
         return process()[0]
 
     async def write(self, batch: LedgerBatch) -> None:
-        async with self._database.transaction() as tx:
-            if batch.decisions:
-                await decisions.write_decisions(tx, batch.decisions)
-            if batch.equity:
-                await equity.write_equity(tx, batch.equity)
-            for saved in batch.checkpoints:
-                await save_checkpoint(tx, saved.account, saved.epoch, saved.run, saved.checkpoint)
+        await self._book.write(batch)
 
     async def beat(self, host: str, beats: Sequence[Heartbeat]) -> frozenset[AccountId]:
-        async with self._database.transaction() as tx:
-            held = await leases.renew(tx, [(beat.account, beat.epoch) for beat in beats], self._config.lease_ttl_s)
-            await runtime.heartbeat(tx, host, [beat for beat in beats if beat.account in held], datetime.now(UTC))
-        return frozenset(held)
+        return await self._book.beat(host, beats)

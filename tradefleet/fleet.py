@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import structlog
 from pydantic import SecretStr
 from rich.console import Console
 
 from actors.config import FleetConfig, SecretRef
 from actors.environment import prepare_ray
+from exchanges.port import VenueAddress
 from storage import migrate
 from storage.local import LocalDatabase
 from tradefleet.children import Child
@@ -82,7 +84,8 @@ def fleet_config(settings: Settings) -> FleetConfig:
     return FleetConfig(
         database_url=_secret_ref(settings, "database_url"),
         master_keys=_secret_ref(settings, "master_keys"),
-        venues=settings.venues,
+        # Plain addresses: a settings class of our own would be loaded by every actor that is told of them.
+        venues=tuple(VenueAddress(**msgspec.structs.asdict(venue)) for venue in settings.venues),
         lease_ttl_s=settings.lease_ttl_s,
         accounts_per_host_max=settings.accounts_per_host_max,
         log_level=settings.log_level,

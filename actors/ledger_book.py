@@ -1,0 +1,34 @@
+"""The ledger's work: writing what traders want remembered, and renewing their leases."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from actors.config import FleetConfig
+from actors.messages import Heartbeat, LedgerBatch
+from storage import decisions, equity, leases, runtime
+from storage.database import Database, Role
+from storage.orders import save_checkpoint
+from trading.ids import AccountId
+
+
+class LedgerBook:
+    """Writes for many hosts. What it has acknowledged is committed; what it has not may be sent again unharmed."""
+
+    def __init__(self, config: FleetConfig) -> None:
+        self._config = config
+        self._database = Database(config.database_url.read(), Role.FLEET)
+
+    async def write(self, batch: LedgerBatch) -> None:
+        async with self._database.transaction() as tx:
+            if batch.decisions:
+                await decisions.write_decisions(tx, batch.decisions)
+            if batch.equity:
+                await equity.write_equity(tx, batch.equity)
+            for saved in batch.checkpoints:
+                await save_checkpoint(tx, saved.account, saved.epoch, saved.run, saved.checkpoint)
+
+    async def beat(self, host: str, beats: Sequence[Heartbeat]) -> frozenset[AccountId]:
+        async with self._database.transaction() as tx:
+            held = await leases.renew(tx, [(beat.account, beat.epoch) for beat in beats], self._config.lease_ttl_s)
+            await runtime.heartbeat(tx, host, [beat for beat in beats if beat.account in held], datetime.now(UTC))
+        return frozenset(held)
