@@ -42,7 +42,7 @@ async def listen(url: str, channel: str, *, silence_s_max: float = SILENCE_S_MAX
                 while True:
                     async for heard in connection.notifies(timeout=silence_s_max):
                         yield heard.payload
-                    await asyncio.wait_for(connection.execute("SELECT 1"), silence_s_max)
+                    await asyncio.wait_for(connection.execute("SELECT 1"), CONNECT_TIMEOUT_S)
         except (psycopg.OperationalError, TimeoutError):
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RECONNECT_S_MAX)
