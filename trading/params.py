@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -48,6 +48,18 @@ def amount(
     bounds = {"exclusiveMinimum": gt, "minimum": ge, "exclusiveMaximum": lt, "maximum": le}
     extra = {name: bound for name, bound in bounds.items() if bound is not None}
     return msgspec.Meta(description=about, extra_json_schema=extra)
+
+
+def parse_one_of(kinds: Any, raw: Mapping[str, Any]) -> Any:
+    """Read settings that come in several modes: a union of tagged structs, told apart by their tag field."""
+    members = {member.__struct_config__.tag: member for member in get_args(kinds)}
+    if not members:
+        return parse(kinds, raw)
+    tag_field = next(iter(members.values())).__struct_config__.tag_field
+    chosen = raw.get(tag_field)
+    if chosen not in members:
+        raise ParamsRefused(Problem(tag_field, chosen, f"one of {', '.join(members)}"))
+    return parse(members[chosen], {name: value for name, value in raw.items() if name != tag_field})
 
 
 def parse(kind: type[S], raw: Mapping[str, Any]) -> S:

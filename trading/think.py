@@ -85,7 +85,7 @@ def stop(state: TraderState, reason: str, now: datetime) -> Decided:
     return state, (line, *((CancelOrders(entries),) if entries else ()), Quarantine(reason))
 
 
-def record(now: datetime, kind: str, symbol: Symbol | None, reason: str, **detail: Any) -> Record:
+def record(now: datetime, kind: str, symbol: Symbol | None, reason: str, /, **detail: Any) -> Record:
     numbers = {name: str(value) if isinstance(value, Decimal) else value for name, value in detail.items()}
     return Record(kind=kind, symbol=symbol, reason=reason, detail=numbers, at=now)
 
@@ -135,8 +135,6 @@ def _trade(state: TraderState, now: datetime) -> Decided:
     """Ask the strategy, if all that it needs is known; else leave what stands as it is."""
     needs = state.needs
     if any(symbol not in state.quotes or symbol not in state.instruments for symbol in needs.symbols):
-        return state, ()
-    if any((feed.symbol, feed.timeframe) not in state.readings for feed in needs.feeds):
         return state, ()
     if state.failed_at is not None and now - state.failed_at < ERROR_PAUSE * 2 ** (state.errors_in_row - 1):
         return state, ()

@@ -61,10 +61,12 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be known before a strategy is asked. Without it, what stands at the venue is left as it is."""
+    """What a strategy is fed."""
 
     symbols: tuple[Symbol, ...]
+    """All of these must be quoted and their rules known before it is asked; until then what stands is left as it is."""
     feeds: tuple[Feed, ...] = ()
+    """It is asked without them too, since a stop cannot wait for a candle: look them up in `View.readings`."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     quotes: Mapping[Symbol, Quote]
     instruments: Mapping[Symbol, Instrument]
     readings: Mapping[tuple[Symbol, str], Reading]
-    """By symbol and timeframe."""
+    """By symbol and timeframe; a feed that has not come yet is missing."""
     positions: Mapping[Symbol, Position]
     """What this run has bought and not sold; a symbol never traded is missing."""
     balances: Mapping[Asset, tuple[Decimal, Decimal]]
@@ -126,7 +128,8 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     about: str
     """One sentence: what it believes."""
-    params: type[msgspec.Struct]
+    params: Any
+    """A struct type, or a union of tagged ones where the strategy has several modes."""
     state: type[msgspec.Struct]
     needs: Callable[[Any], Needs]
     decide: Callable[[View, Any, Any], Wish]
