@@ -22,6 +22,10 @@ class Timeframe(StrEnum):
     def closed_at(self, opened_at: datetime) -> datetime:
         return opened_at + self.length
 
+    def replaced_at(self, opened_at: datetime) -> datetime:
+        """When the next candle has closed, and what this one says is old."""
+        return opened_at + 2 * self.length
+
 
 _LENGTHS = {
     Timeframe.MINUTE_1: timedelta(minutes=1),
