@@ -5,6 +5,7 @@ for a call that did run, so whether to ask again is the caller's to know.
 """
 
 import asyncio
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NewType
@@ -244,9 +245,15 @@ def names() -> list[str]:
 def start(actor_class: type, name: str, *args: Any) -> ActorHandle:
     """Start a named actor. `NameTaken` when there is one of that name, alive or not yet buried."""
     try:
-        return ray.remote(actor_class).options(**_options(name)).remote(*args)
+        return _remote(actor_class).options(**_options(name)).remote(*args)
     except ValueError as error:
         raise NameTaken(name) from error
+
+
+@functools.cache
+def _remote(actor_class: type) -> Any:
+    # Made once a class: Ray disassembles and exports a class anew for each of these.
+    return ray.remote(actor_class)
 
 
 def node_address() -> str:
