@@ -9,15 +9,16 @@ from typing import Any
 
 import msgspec
 
-from trading.params import ParamsRefused, parse
+from trading.params import ParamsRefused, parse_one_of
 from trading.strategies.contract import Needs, Strategy, UnknownStrategy
 from trading.strategies.deals import DEALS
+from trading.strategies.grid import GRID
 from trading.strategies.naive import NAIVE
 from trading.strategies.rebalance import REBALANCE
 from trading.strategies.signal import SIGNAL
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
-BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, DEALS, REBALANCE, SIGNAL)}
+BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, GRID, DEALS, REBALANCE, SIGNAL)}
 
 
 def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:
@@ -35,7 +36,7 @@ def find_strategy(name: str, strategies: Mapping[str, Strategy] = BUILT_IN) -> S
 def parse_params(name: str, raw: Mapping[str, Any], strategies: Mapping[str, Strategy] = BUILT_IN) -> Any:
     """A strategy's params from plain JSON types, or `ParamsRefused` with every field that is wrong."""
     strategy = find_strategy(name, strategies)
-    params = parse(strategy.params, raw)
+    params = parse_one_of(strategy.params, raw)
     if problems := strategy.check(params):
         raise ParamsRefused(*problems)
     return params

@@ -120,7 +120,7 @@ async def live_through_the_day(trader: Trader, street: Street, deposit: Callable
         "moved", side="BUY", type="LIMIT", quantity="0.003", price="62000", newClientOrderId="last", **gtc
     )
 
-    await heard_of(trader, "last")
+    await until(lambda: any(name == "last" for name, _, _ in trader.heard))
     return {
         "statuses": statuses,
         "refusals": refusals,
@@ -132,12 +132,12 @@ async def live_through_the_day(trader: Trader, street: Street, deposit: Callable
     }
 
 
-async def heard_of(trader: Trader, name: str) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     for _ in range(500):
-        if any(known == name for known, _, _ in trader.heard):
+        if condition():
             return
         await asyncio.sleep(0.01)
-    raise TimeoutError(f"no news of {name}: {trader.heard}")
+    raise TimeoutError
 
 
 async def administer(exchange: PaperExchange, method: str, path: str, body: object = None) -> Any:
@@ -163,6 +163,7 @@ async def day_of(opens: Opens) -> dict[str, Any]:
             await administer(exchange, "POST", "deposits", transfer)
 
         await trader.open()
+        await until(lambda: any(connection.accounts for connection in exchange.connections))
         day = await live_through_the_day(trader, Street(exchange), deposit)
         day["referee"] = {
             name: await administer(exchange, "GET", name) for name in ("accounts", "orders", "trades", "totals")
