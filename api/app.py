@@ -31,6 +31,8 @@ from api.identity.guard import guard
 from api.identity.principal import Principal, principal_of, signed_in
 from api.identity.service import Identity
 from api.limits import RateLimiter
+from api.live.controller import LiveController
+from api.live.feed import Feed, Hear, every_second
 from api.pages.controller import PageController, static_files
 from api.problems import (
     ProblemDocumentation,
@@ -59,8 +61,13 @@ def create_app(
     *,
     passwords: Passwords | None = None,
     strategies: Mapping[str, Strategy] = BUILT_IN,
+    hear: Hear | None = None,
 ) -> Litestar:
-    """The whole web application. `database` is in the API's role; whoever made it closes it."""
+    """The whole web application. `database` is in the API's role; whoever made it closes it.
+
+    `hear` brings the user of each change as it is committed; without it, what is live is a second old.
+    """
+    feed = Feed(hear or every_second)
     identity = Identity(database, settings, passwords or Passwords(), RateLimiter())
 
     async def provide_tx(request: ApiRequest) -> AsyncIterator[AsyncConnection]:
@@ -100,6 +107,7 @@ def create_app(
             CredentialController,
             ConfigController,
             HistoryController,
+            LiveController,
             StrategyController,
             AdminAccountController,
             AdminControlController,
@@ -110,12 +118,15 @@ def create_app(
     )
     app = Litestar(
         route_handlers=[api, health, ready, PageController, problem_page, static_files()],
-        state=State({"settings": settings, "database": database}),
+        state=State({"settings": settings, "database": database, "feed": feed}),
+        on_startup=[feed.start],
+        on_shutdown=[feed.stop],
         request_class=ApiRequest,
         guards=[guard],
         middleware=[DefineMiddleware(Authentication, exclude_from_auth_key="exclude_from_auth")],
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "strategies": Provide(lambda: strategies, sync_to_thread=False),
             "identity": Provide(lambda: identity, sync_to_thread=False),

@@ -6,11 +6,11 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.notifications import EVENTS, notify
 from storage.tables import Session, User
 from trading.ids import UserId
 
-SEEN_EVERY = timedelta(minutes=1)
-"""`last_seen_at` is for people: writing it once a minute is enough."""
+LIVE = (Session.revoked_at.is_(None), Session.expires_at > func.now())
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +59,7 @@ async def find_session(tx: AsyncConnection, secret_hash: bytes, *, kind: str = "
         .where(
             Session.secret_hash == secret_hash,
             Session.kind == kind,
-            Session.revoked_at.is_(None),
-            Session.expires_at > func.now(),
+            *LIVE,
             User.disabled_at.is_(None),
         )
     )
@@ -74,9 +73,22 @@ async def use_up(tx: AsyncConnection, session: str) -> bool:
         update(Session)
         .where(Session.id == session, Session.revoked_at.is_(None))
         .values(revoked_at=func.now(), last_seen_at=func.now())
-        .returning(Session.id)
+        .returning(Session.user_id)
     )
-    return used.scalar_one_or_none() is not None
+    user = used.scalar_one_or_none()
+    if user is None:
+        return False
+    await notify(tx, EVENTS, user)  # what is streamed to it ends now
+    return True
+
+
+async def session_is_live(tx: AsyncConnection, session: str) -> bool:
+    found = await tx.execute(
+        select(Session.id)
+        .join(User, User.id == Session.user_id)
+        .where(Session.id == session, *LIVE, User.disabled_at.is_(None))
+    )
+    return found.first() is not None
 
 
 async def mark_seen(tx: AsyncConnection, session: str) -> None:
@@ -89,8 +101,7 @@ async def list_sessions(tx: AsyncConnection, user: UserId) -> list[SessionRecord
         .where(
             Session.user_id == user,
             Session.kind == "session",
-            Session.revoked_at.is_(None),
-            Session.expires_at > func.now(),
+            *LIVE,
         )
         .order_by(Session.created_at.desc(), Session.id)
     )
@@ -104,3 +115,4 @@ async def revoke_sessions(tx: AsyncConnection, user: UserId, *, keep: str | None
         .where(Session.user_id == user, Session.revoked_at.is_(None), Session.id != (keep or ""))
         .values(revoked_at=func.now())
     )
+    await notify(tx, EVENTS, user)

@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.notifications import EVENTS, notify
 from storage.tables import ApiToken, User
 from trading.ids import AccountId, UserId
 
@@ -109,10 +110,23 @@ async def revoke_token(tx: AsyncConnection, user: UserId, token: str) -> bool:
         .values(revoked_at=func.now())
         .returning(ApiToken.id)
     )
-    return revoked.scalar_one_or_none() is not None
+    if revoked.scalar_one_or_none() is None:
+        return False
+    await notify(tx, EVENTS, user)  # what is streamed to it ends now
+    return True
+
+
+async def token_is_live(tx: AsyncConnection, token: str) -> bool:
+    found = await tx.execute(
+        select(ApiToken.id)
+        .join(User, User.id == ApiToken.user_id)
+        .where(ApiToken.id == token, *LIVE, User.disabled_at.is_(None))
+    )
+    return found.first() is not None
 
 
 async def revoke_tokens(tx: AsyncConnection, user: UserId) -> None:
     await tx.execute(
         update(ApiToken).where(ApiToken.user_id == user, ApiToken.revoked_at.is_(None)).values(revoked_at=func.now())
     )
+    await notify(tx, EVENTS, user)

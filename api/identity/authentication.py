@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.errors import NOT_SIGNED_IN, ApiError
 from api.identity.principal import PAPER_MODES, Connection, Principal, Role, Scope
 from api.settings import ApiSettings
 from security.tokens import TokenKind, derive, fingerprint, kind_of
 from storage.database import Database, act_as
-from storage.sessions import find_session, mark_seen
-from storage.tokens import find_token, mark_used
+from storage.sessions import find_session, mark_seen, session_is_live
+from storage.tokens import find_token, mark_used, token_is_live
 
 COOKIE = "tf_session"
 SECURE_COOKIE = "__Host-tf_session"
@@ -87,6 +88,13 @@ async def by_token(database: Database, secret: str) -> Principal | None:
         account=token.account_id,
         modes=PAPER_MODES if kind is TokenKind.PAPER else None,
     )
+
+
+async def is_live(tx: AsyncConnection, principal: Principal) -> bool:
+    """Whether what it came with still counts: asked again by whatever outlives its request."""
+    if principal.session_id is not None:
+        return await session_is_live(tx, principal.session_id)
+    return principal.token_id is not None and await token_is_live(tx, principal.token_id)
 
 
 def _is_due(last: datetime | None) -> bool:

@@ -1,5 +1,5 @@
 // Keeps the page fresh and sends its commands. The server renders; this only asks again and swaps what changed.
-const REFRESH_MS = 2000;
+const REFRESH_MS = 5000;
 const live = document.getElementById("live");
 const trouble = document.getElementById("trouble");
 const csrf = document.querySelector("meta[name=csrf-token]").content;
@@ -58,5 +58,14 @@ document.addEventListener("click", async (event) => {
   if (refused) complain(refused);
 });
 
+// An event says only that there is something new. It wakes the page at once; the timer is for what sends none.
+const events = new EventSource("/api/v1/events");
+let soon;
+for (const kind of ["order", "fill"]) {
+  events.addEventListener(kind, () => {
+    clearTimeout(soon);
+    soon = setTimeout(refresh, 100);
+  });
+}
 setInterval(refresh, REFRESH_MS);
 document.addEventListener("visibilitychange", refresh);

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
@@ -88,6 +89,7 @@ CASES: Mapping[str, Case] = {
     "listFills": OWN_READ,
     "listDecisions": OWN_READ,
     "getBalances": OWN_READ,
+    "streamEvents": MY_LIST,
     "listStrategies": MY_LIST,
     "getStrategy": MY_LIST,
     "adminListAccounts": STAFF_READ,
@@ -148,7 +150,16 @@ def filled(body: Any) -> Any:
 
 
 async def ask(browser: Browser, verb: str, path: str, body: Any) -> Any:
+    if path == "/api/v1/events":
+        return await first_of_stream(browser, path)
     return await browser.http.request(verb.upper(), path, **({} if body is None else {"json": filled(body)}))
+
+
+async def first_of_stream(browser: Browser, path: str) -> Any:
+    """A stream does not end by itself."""
+    async with browser.http.stream("GET", path) as answer:
+        text = (await answer.aread()).decode() if answer.is_error else await anext(answer.aiter_text())
+    return httpx2.Response(answer.status_code, headers=answer.headers, text=text)
 
 
 def is_staff_route(path: str) -> bool:

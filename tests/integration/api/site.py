@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self
 
 import httpx2
@@ -13,11 +14,13 @@ from sqlalchemy import select
 
 from api.app import create_app
 from api.identity.service import create_user
+from api.live.feed import Feed
 from api.settings import ApiSettings, Venue
 from security.envelope import Binding, KeyRing
 from security.passwords import Passwords
 from storage import credentials
 from storage.database import Database, Role
+from storage.notifications import EVENTS, listen
 from storage.tables import Account
 from trading.ids import AccountId, UserId
 
@@ -91,6 +94,7 @@ class Site:
         )
         self.key_ring = KeyRing.generate("test")
         self.passwords = Passwords(CHEAP)
+        self.feed: Feed
         self._clients: list[httpx2.AsyncClient] = []
 
     def browser(self, email: str = "nobody@example.com", **headers: str) -> Browser:
@@ -126,7 +130,10 @@ class Site:
 @asynccontextmanager
 async def serve(database_url: str, settings: ApiSettings = SETTINGS) -> AsyncIterator[Site]:
     site = Site(database_url)
-    app = create_app(settings, site.database, site.key_ring, passwords=site.passwords)
+    app = create_app(
+        settings, site.database, site.key_ring, passwords=site.passwords, hear=partial(listen, database_url, EVENTS)
+    )
+    site.feed = app.state.feed
     listening = socket.create_server(("127.0.0.1", 0))
     site.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2))
