@@ -7,17 +7,20 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
 
 from api.app import create_app
+from api.live.feed import Feed
 from api.settings import ApiSettings, Venue
 from exchanges.port import VenueAddress
 from security.envelope import KeyRing
 from storage.database import Database, Role
 from storage.errors import DatabaseNotMigrated
 from storage.migrate import current, newest
+from storage.notifications import EVENTS, listen
 from tradefleet.database import shared_database_url
 from tradefleet.logs import set_up_logs
 from tradefleet.master_keys import with_master_keys
@@ -30,6 +33,15 @@ log = structlog.get_logger("api")
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams end only when they are told to, and the server waits for them."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Not uvicorn's way, which raises the signal again when it has stopped, before the database is let go of."""
@@ -54,13 +66,14 @@ async def _serve(settings: Settings, url: str, listener: socket.socket) -> None:
     assert settings.master_keys is not None
     database = Database(url, Role.API)
     try:
-        app = create_app(api_settings(settings), database, KeyRing.parse(settings.master_keys.get_secret_value()))
+        key_ring = KeyRing.parse(settings.master_keys.get_secret_value())
+        app = create_app(api_settings(settings), database, key_ring, hear=partial(listen, url, EVENTS))
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=STOP_TIMEOUT_S
         )
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port)
-        await _Server(config).serve([listener])
+        await _Server(config, app.state.feed).serve([listener])
     finally:
         await database.close()
 
