@@ -11,6 +11,7 @@ IMPORTS = (
     "ray._common.usage.usage_lib",
     "ray._common.pydantic_compat",
     "ray._private.arrow_serialization",
+    *(("pydantic.v1.fields",) if find_spec("pydantic") else ()),
 )
 """All that a worker of these versions imports until it has answered its first call."""
 

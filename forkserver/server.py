@@ -94,6 +94,7 @@ class Server:
                     _say(f"a worker is started plain: {error}")
                     continue
                 if forked:
+                    self._listener.detach()  # its number will be another's, and must not be closed with this object
                     return request, connection.dup()
                 request.close()
 

@@ -19,9 +19,9 @@ SERVE = "import sys; sys.path[0] = {root!r}; from forkserver.server import main;
 def main() -> None:
     arguments = sys.argv[1:]
     python = posix.environ[b"FORKSERVER_PYTHON"]
-    folder, raylet = posix.environ[b"FORKSERVER_FOLDER"], posix.environ.get(b"RAY_RAYLET_PID", b"none")
+    path = posix.environ[b"FORKSERVER_FOLDER"] + b"/" + posix.environ[b"RAY_RAYLET_PID"]
     try:
-        ask(reach(folder + b"/" + raylet, python), arguments)
+        ask(reach(path, python), arguments)
     except OSError as error:
         sys.stderr.write(f"forkserver: no forked worker, so a plain one: {error}\n")
         sys.stderr.flush()

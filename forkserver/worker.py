@@ -39,7 +39,7 @@ def run(request: Request, code: CodeType | None) -> None:
     script = request.arguments[0]
     sys.argv = request.arguments
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=script, __builtins__=__builtins__)
+    main.__dict__.update(__file__=script, __builtins__=__builtins__, __cached__=None, __annotations__={})
     sys.modules["__main__"] = main
     code = code or compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
     exec(code, main.__dict__)  # noqa: S102 - the worker itself

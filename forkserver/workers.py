@@ -5,7 +5,6 @@ import logging
 import multiprocessing.spawn  # noqa: F401 - keeps the `sys.executable` that it is first imported with: better the real one
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -40,18 +39,30 @@ def stand_in(*, preload: Sequence[str], log: Callable[[str], None]) -> Iterator[
         "FORKSERVER_FOLDER": str(folder),
         "FORKSERVER_PRELOAD": " ".join(preload),
     }
+    if _works(folder, settings, log):
+        with _in_pythons_place(settings):
+            yield folder
+    else:
+        yield None
+
+
+def _works(folder: Path, settings: dict[str, str], log: Callable[[str], None]) -> bool:
     try:
         check_machine()
         check_fork(folder / "check", os.environ | settings)
-    except (Unfit, OSError, subprocess.SubprocessError) as error:
+    except (Unfit, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         log(f"Ray's workers are started plain, not forked: {error}")
-        yield None
-        return
+        return False
+    return True
+
+
+@contextmanager
+def _in_pythons_place(settings: dict[str, str]) -> Iterator[None]:
     python, sys.executable = sys.executable, str(STAND_IN)
     os.environ.update(settings)
     try:
-        yield folder
+        yield
     finally:
         sys.executable = python
         for name in settings:
