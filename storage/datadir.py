@@ -11,7 +11,8 @@ from typing import IO
 from storage.binaries import locked, reachable_by_server, server_user
 from storage.errors import LocalDatabaseFailed
 
-ORPHAN_TIMEOUT_S = 15
+ORPHAN_TIMEOUT_S = 30
+"""An orderly shutdown writes all that was changed to disk, which may take a while on a busy machine."""
 
 
 def take(directory: Path) -> IO[str]:
