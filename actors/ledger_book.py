@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from actors.config import FleetConfig
 from actors.messages import Heartbeat, LedgerBatch
-from storage import decisions, equity, leases, runtime
+from storage import candles, decisions, equity, leases, runtime
 from storage.database import Database, Role
 from storage.orders import save_checkpoint
 from trading.ids import AccountId
@@ -24,6 +24,8 @@ class LedgerBook:
                 await decisions.write_decisions(tx, batch.decisions)
             if batch.equity:
                 await equity.write_equity(tx, batch.equity)
+            if batch.candles:
+                await candles.write_candles(tx, batch.candles)
             for saved in batch.checkpoints:
                 await save_checkpoint(tx, saved.account, saved.epoch, saved.run, saved.checkpoint)
 

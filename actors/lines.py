@@ -13,12 +13,14 @@ from actors.ticks import TickClient, TickStreamLost
 from actors.trader import Fenced
 from trading.events import Assignment, CancelOrders, Event, Snapshot, SubmitOrders
 from trading.ids import AccountId, Symbol, VenueName
-from trading.market import Quote
+from trading.market import Candle, Quote, Reading
 from trading.orders import Outcome, Unknown
+from trading.strategies.contract import Feed
 
 RETRY_PAUSE_S = 0.5
 FLUSH_INTERVAL_S = 0.5
 DECISIONS_KEPT_MAX = 5_000
+CANDLES_KEPT_MAX = 50_000
 
 log = structlog.get_logger()
 
@@ -27,7 +29,7 @@ class Receiver(Protocol):
     """What a host does with what comes in."""
 
     def hear(self, account: AccountId, event: Event) -> None: ...
-    def see(self, venue: VenueName, quote: Quote) -> None: ...
+    def see(self, venue: VenueName, news: Quote | Reading) -> None: ...
     def gateway_replaced(self, venue: VenueName) -> None: ...
 
 
@@ -120,12 +122,13 @@ class TickLine:
         self._venue = venue
         self._receiver = receiver
         self._symbols: frozenset[Symbol] = frozenset()
+        self._feeds: frozenset[Feed] = frozenset()
         self._client: TickClient | None = None
 
-    def want(self, symbols: Iterable[Symbol]) -> None:
-        self._symbols = frozenset(symbols)
+    def want(self, symbols: Iterable[Symbol], feeds: Iterable[Feed]) -> None:
+        self._symbols, self._feeds = frozenset(symbols), frozenset(feeds)
         if self._client is not None:
-            self._client.subscribe(self._symbols)
+            self._client.subscribe(self._symbols, self._feeds)
 
     async def listen(self) -> None:
         while True:
@@ -133,9 +136,9 @@ class TickLine:
                 market = await find_market(self._venue)
                 host, port, token = await market.stream()
                 self._client = await TickClient.connect(host, port, token)
-                self._client.subscribe(self._symbols)
-                async for quote in self._client.quotes():
-                    self._receiver.see(self._venue, quote)
+                self._client.subscribe(self._symbols, self._feeds)
+                async for news in self._client.news():
+                    self._receiver.see(self._venue, news)
             except (CallError, TickStreamLost) as error:
                 log.warning("tick stream lost", venue=self._venue, reason=str(error))
             finally:
@@ -154,6 +157,7 @@ class LedgerLine:
         self._decisions: list[Decided] = []
         self._worths: list[Worth] = []
         self._checkpoints: dict[AccountId, Saved] = {}
+        self._candles: list[tuple[VenueName, Candle]] = []
         self._hurry = asyncio.Event()
 
     def decide(self, decided: Decided) -> None:
@@ -169,6 +173,10 @@ class LedgerLine:
         self._worths.append(worth)
         del self._worths[:-DECISIONS_KEPT_MAX]
 
+    def keep_candles(self, venue: VenueName, candles: Iterable[Candle]) -> None:
+        self._candles.extend((venue, candle) for candle in candles)
+        del self._candles[:-CANDLES_KEPT_MAX]
+
     async def write(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
@@ -176,12 +184,13 @@ class LedgerLine:
 
     async def flush(self) -> None:
         """Write all there is; keep it for the next time when the ledger does not answer."""
-        if not (self._decisions or self._worths or self._checkpoints):
+        if not (self._decisions or self._worths or self._checkpoints or self._candles):
             return
         batch = LedgerBatch(
             decisions=tuple(self._decisions),
             checkpoints=tuple(self._checkpoints.values()),
             equity=tuple(self._worths),
+            candles=tuple(self._candles),
         )
         try:
             ledger = await find_ledger()
@@ -191,6 +200,7 @@ class LedgerLine:
             return
         del self._decisions[: len(batch.decisions)]
         del self._worths[: len(batch.equity)]
+        del self._candles[: len(batch.candles)]
         for saved in batch.checkpoints:
             if self._checkpoints.get(saved.account) is saved:
                 del self._checkpoints[saved.account]

@@ -7,7 +7,8 @@ from decimal import Decimal
 import msgspec
 
 from trading.events import Assignment, Checkpoint, Record
-from trading.ids import AccountId, Asset, Epoch, RunId, UserId
+from trading.ids import AccountId, Asset, Epoch, RunId, UserId, VenueName
+from trading.market import Candle
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,8 +81,9 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host's traders want remembered. Sent again as it is when the ledger did not answer: rows are keyed."""
+    """What is to be remembered. Sent again as it is when the ledger did not answer: rows are keyed."""
 
     decisions: tuple[Decided, ...] = ()
     checkpoints: tuple[Saved, ...] = ()
     equity: tuple[Worth, ...] = ()
+    candles: tuple[tuple[VenueName, Candle], ...] = ()

@@ -1,8 +1,8 @@
-"""The tick stream: quotes from the market-data actor to every host over one plain TCP connection each.
+"""The tick stream: quotes and readings from the market-data actor to every host, over one plain TCP connection each.
 
 Frames are a four-byte length and a msgpack body. A host says once who it is (the token that it was given by a Ray
-call) and, whenever that changes, which symbols it wants; from then on it is sent the latest quote of each. A slow
-reader skips quotes instead of queueing them: what it has not taken yet is overwritten.
+call) and, whenever that changes, what it wants; from then on it is sent the latest of each. A slow reader skips instead
+of queueing: what it has not taken yet is overwritten.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from trading.ids import Symbol
-from trading.market import Quote
+from trading.market import Quote, Reading
+from trading.strategies.contract import Feed
 
 _LENGTH = struct.Struct(">I")
 FRAME_BYTES_MAX = 1 << 20
@@ -24,6 +25,14 @@ HELLO_TIMEOUT_S = 5.0
 class Subscribe(msgspec.Struct, frozen=True):
     token: str
     symbols: tuple[Symbol, ...]
+    feeds: tuple[Feed, ...] = ()
+
+
+class News(msgspec.Struct, frozen=True):
+    """One frame: what is new since the last."""
+
+    quotes: tuple[Quote, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
 class TickStreamLost(Exception):
@@ -31,15 +40,16 @@ class TickStreamLost(Exception):
 
 
 class TickServer:
-    """Serves quotes to hosts. `publish` never waits for a reader."""
+    """Serves hosts. Publishing never waits for a reader."""
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self._latest: dict[Symbol, Quote] = {}
+        self._quotes: dict[Symbol, Quote] = {}
+        self._readings: dict[tuple[Symbol, str], Reading] = {}
         self._readers: set[_Reader] = set()
         self._server: asyncio.Server | None = None
         self.wanted = asyncio.Event()
-        """Set whenever the wanted symbols may have changed; cleared by whoever looks at `symbols`."""
+        """Set whenever what readers want may have changed; cleared by whoever looks at `symbols`."""
 
     async def start(self, host: str) -> int:
         self._server = await asyncio.start_server(self._serve, host, 0)
@@ -50,10 +60,19 @@ class TickServer:
     def symbols(self) -> frozenset[Symbol]:
         return frozenset().union(*(reader.symbols for reader in self._readers))
 
+    @property
+    def feeds(self) -> frozenset[Feed]:
+        return frozenset().union(*(reader.feeds for reader in self._readers))
+
     def publish(self, quote: Quote) -> None:
-        self._latest[quote.symbol] = quote
+        self._quotes[quote.symbol] = quote
         for reader in self._readers:
             reader.offer(quote)
+
+    def publish_reading(self, reading: Reading) -> None:
+        self._readings[reading.symbol, reading.timeframe] = reading
+        for reader in self._readers:
+            reader.offer_reading(reading)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -72,11 +91,13 @@ class TickServer:
                 request = msgspec.msgpack.decode(body, type=Subscribe)
                 if not hmac.compare_digest(request.token.encode(), self._token.encode()):
                     return
-                reader.symbols = frozenset(request.symbols)
+                reader.want(request)
                 self._readers.add(reader)
                 self.wanted.set()
-                for symbol in reader.symbols & self._latest.keys():
-                    reader.offer(self._latest[symbol])
+                for quote in self._quotes.values():
+                    reader.offer(quote)
+                for reading in self._readings.values():
+                    reader.offer_reading(reading)
                 if sending is None:
                     sending = asyncio.create_task(reader.send())
         except (OSError, EOFError, TimeoutError, msgspec.MsgspecError):
@@ -90,17 +111,31 @@ class TickServer:
 
 
 class _Reader:
-    """One connected host: the symbols that it wants, and the quotes that it has not been sent yet."""
+    """One connected host: what it wants, and what it has not been sent yet."""
 
     def __init__(self, outgoing: asyncio.StreamWriter) -> None:
         self.symbols: frozenset[Symbol] = frozenset()
+        self.feeds: frozenset[Feed] = frozenset()
+        self._series: frozenset[tuple[Symbol, str]] = frozenset()
         self._outgoing = outgoing
-        self._unsent: dict[Symbol, Quote] = {}
+        self._quotes: dict[Symbol, Quote] = {}
+        self._readings: dict[tuple[Symbol, str], Reading] = {}
         self._ready = asyncio.Event()
+
+    def want(self, request: Subscribe) -> None:
+        self.symbols = frozenset(request.symbols)
+        self.feeds = frozenset(request.feeds)
+        self._series = frozenset((feed.symbol, feed.timeframe) for feed in request.feeds)
 
     def offer(self, quote: Quote) -> None:
         if quote.symbol in self.symbols:
-            self._unsent[quote.symbol] = quote
+            self._quotes[quote.symbol] = quote
+            self._ready.set()
+
+    def offer_reading(self, reading: Reading) -> None:
+        series = (reading.symbol, reading.timeframe)
+        if series in self._series:
+            self._readings[series] = reading
             self._ready.set()
 
     async def send(self) -> None:
@@ -108,8 +143,9 @@ class _Reader:
             while True:
                 await self._ready.wait()
                 self._ready.clear()
-                quotes, self._unsent = tuple(self._unsent.values()), {}
-                self._outgoing.write(frame(msgspec.msgpack.encode(quotes)))
+                news = News(tuple(self._quotes.values()), tuple(self._readings.values()))
+                self._quotes, self._readings = {}, {}
+                self._outgoing.write(frame(msgspec.msgpack.encode(news)))
                 await self._outgoing.drain()
 
     def close(self) -> None:
@@ -132,16 +168,19 @@ class TickClient:
             raise TickStreamLost(f"no tick stream at {host}:{port}") from error
         return cls(token, incoming, outgoing)
 
-    def subscribe(self, symbols: Iterable[Symbol]) -> None:
-        request = Subscribe(self._token, tuple(sorted(symbols)))
+    def subscribe(self, symbols: Iterable[Symbol], feeds: Iterable[Feed] = ()) -> None:
+        request = Subscribe(self._token, tuple(sorted(symbols)), tuple(feeds))
         self._outgoing.write(frame(msgspec.msgpack.encode(request)))
 
-    async def quotes(self) -> AsyncIterator[Quote]:
-        decoder = msgspec.msgpack.Decoder(tuple[Quote, ...])
+    async def news(self) -> AsyncIterator[Quote | Reading]:
+        decoder = msgspec.msgpack.Decoder(News)
         try:
             while True:
-                for quote in decoder.decode(await read_frame(self._incoming)):
+                news = decoder.decode(await read_frame(self._incoming))
+                for quote in news.quotes:
                     yield quote
+                for reading in news.readings:
+                    yield reading
         except (OSError, EOFError, msgspec.MsgspecError) as error:
             raise TickStreamLost("the tick stream ended") from error
 

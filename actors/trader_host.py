@@ -22,12 +22,13 @@ from trading.events import (
     Event,
     Question,
     QuoteChanged,
+    ReadingChanged,
     Record,
     Snapshot,
     SubmitOrders,
 )
 from trading.ids import AccountId, Symbol, VenueName
-from trading.market import Quote
+from trading.market import Quote, Reading
 from trading.orders import Outcome
 
 WEIGH_INTERVAL_S = 10.0
@@ -49,7 +50,8 @@ class TraderHost:
         self._initial = assignments
         self._seats: dict[AccountId, Seat] = {}
         self._lines: dict[VenueName, tuple[GatewayLine, TickLine]] = {}
-        self._readers: dict[tuple[VenueName, Symbol], tuple[Trader, ...]] = {}
+        self._readers: dict[tuple[VenueName, Symbol, str], tuple[Trader, ...]] = {}
+        """Who reads what: by venue, symbol, and timeframe; an empty one stands for the quotes."""
         self._ledger = LedgerLine(name, config.heartbeat_s)
         self._ended: asyncio.Queue[TraderEnded] = asyncio.Queue()
         self._background: set[asyncio.Task[None]] = set()
@@ -119,9 +121,13 @@ class TraderHost:
         if seat is not None:
             seat.trader.inbox.put(event)
 
-    def see(self, venue: VenueName, quote: Quote) -> None:
-        for trader in self._readers.get((venue, quote.symbol), ()):
-            trader.inbox.put(QuoteChanged(quote))
+    def see(self, venue: VenueName, news: Quote | Reading) -> None:
+        if isinstance(news, Quote):
+            for trader in self._readers.get((venue, news.symbol, ""), ()):
+                trader.inbox.put(QuoteChanged(news))
+        else:
+            for trader in self._readers.get((venue, news.symbol, news.timeframe), ()):
+                trader.inbox.put(ReadingChanged(news))
 
     def gateway_replaced(self, venue: VenueName) -> None:
         for seat in self._seats.values():
@@ -174,15 +180,20 @@ class TraderHost:
         return self._lines[venue]
 
     def _rewire(self) -> None:
-        """Work out anew which trader reads which symbol, and tell the tick streams."""
-        readers: dict[tuple[VenueName, Symbol], tuple[Trader, ...]] = {}
+        """Work out anew which trader reads what, and tell the tick streams."""
+        readers: dict[tuple[VenueName, Symbol, str], tuple[Trader, ...]] = {}
         for seat in self._seats.values():
-            for symbol in seat.symbols:
-                key = (seat.assignment.venue, symbol)
+            needs = seat.trader.state.needs
+            series = {(feed.symbol, feed.timeframe) for feed in needs.feeds}
+            for symbol, timeframe in (*((symbol, "") for symbol in needs.symbols), *series):
+                key = (seat.assignment.venue, symbol, timeframe)
                 readers[key] = (*readers.get(key, ()), seat.trader)
         self._readers = readers
         for venue, (_, ticks) in self._lines.items():
-            ticks.want(symbol for reading, symbol in readers if reading == venue)
+            here = [seat.trader.state.needs for seat in self._seats.values() if seat.assignment.venue == venue]
+            ticks.want(
+                (symbol for needs in here for symbol in needs.symbols), (feed for needs in here for feed in needs.feeds)
+            )
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         self._background.add(asyncio.create_task(work))
@@ -196,7 +207,6 @@ class Seat:
         self.revision = revision
         self.gateway = gateway
         self.trader = Trader(assignment, self, lambda: datetime.now(UTC))
-        self.symbols = frozenset(self.trader.state.needs.symbols)
         self.running: asyncio.Task[None] | None = None
         self._ledger = ledger
         self._opened = False

@@ -10,7 +10,8 @@ import pytest
 
 from actors.ticks import Subscribe, TickClient, TickServer, TickStreamLost, frame
 from trading.ids import Symbol
-from trading.market import Quote
+from trading.market import Quote, Reading
+from trading.strategies.contract import Feed, Indicator
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -41,11 +42,24 @@ async def test_a_reader_gets_what_is_there_and_what_changes_of_its_symbols_only(
     ticks.publish(quote(BTC, 1))
     client = await TickClient.connect("127.0.0.1", port, "the token")
     client.subscribe([BTC])
-    quotes = client.quotes()
+    quotes = client.news()
     assert await anext(quotes) == quote(BTC, 1)
     ticks.publish(quote(ETH, 1))
     ticks.publish(quote(BTC, 2))
     assert await anext(quotes) == quote(BTC, 2)
+    client.close()
+
+
+async def test_a_reader_gets_the_readings_of_its_feeds_only(server: tuple[TickServer, int]) -> None:
+    ticks, port = server
+    ticks.publish_reading(Reading(symbol=BTC, timeframe="1m", candles=(), values={"rsi:14": (31.5,)}))
+    client = await TickClient.connect("127.0.0.1", port, "the token")
+    client.subscribe([], [Feed(symbol=BTC, timeframe="1m", indicators=(Indicator("rsi", (14,)),))])
+    news = client.news()
+    assert await anext(news) == Reading(symbol=BTC, timeframe="1m", candles=(), values={"rsi:14": (31.5,)})
+    ticks.publish_reading(Reading(symbol=BTC, timeframe="5m", candles=(), values={}))
+    ticks.publish_reading(Reading(symbol=BTC, timeframe="1m", candles=(), values={"rsi:14": (30.0,)}))
+    assert await anext(news) == Reading(symbol=BTC, timeframe="1m", candles=(), values={"rsi:14": (30.0,)})
     client.close()
 
 
@@ -75,7 +89,8 @@ async def test_a_reader_that_stalls_skips_to_the_latest_and_holds_up_nobody(serv
             await asyncio.sleep(0)
     seen = []
     async with asyncio.timeout(10):
-        async for tick in slow.quotes():
+        async for tick in slow.news():
+            assert isinstance(tick, Quote)
             seen.append(tick.version)
             if tick.version == 200_000:
                 break
@@ -110,4 +125,4 @@ async def test_the_end_of_the_server_is_seen_at_once(server: tuple[TickServer, i
     await ticks.stop()
     with pytest.raises(TickStreamLost):
         async with asyncio.timeout(5):
-            await anext(client.quotes())
+            await anext(client.news())
