@@ -221,6 +221,24 @@ def test_a_candle_is_judged_once() -> None:
     assert len(traded(ours)) == 3
 
 
+def test_a_long_while_it_is_in_changes_nothing() -> None:
+    ours = trader(max_positions=2)
+    said(ours, LONG)
+    ours.venue.now += timedelta(minutes=5)
+    ours.see("100")
+    said(ours, LONG)
+    assert traded(ours) == [BOUGHT]
+    assert kinds(ours).count("signal") == 1
+
+
+def test_what_is_held_counts_as_worth() -> None:
+    ours = trader(max_positions=2)
+    said(ours, LONG)
+    said(ours, LONG, symbol=ETH)
+    # 761.678 USDT and 2.38083678 BTC at 100 are 999.761678: 9.99761678 / 4.196.
+    assert traded(ours) == [BOUGHT, (Side.BUY, "2.38265", "100.00")]
+
+
 def test_an_old_candle_says_nothing() -> None:
     ours = trader()
     ours.hear(reading(LONG, T0 - timedelta(minutes=10)))
@@ -239,6 +257,25 @@ def test_a_buy_that_was_not_filled_before_the_next_candle_closed_is_withdrawn() 
     ours.wait(1)
     assert ours.open_orders() == []
     assert ours.records[-1].reason == "nothing was bought"
+
+
+@pytest.mark.parametrize(
+    ("then", "orders", "sold"),
+    [("", [("S:BTC/USDT", "2.38083", "108.00")], []), ("short", [], [(Side.SELL, "2.38083", "100")])],
+)
+def test_a_buy_whose_fate_is_open_is_waited_for(then: str, orders: list[Any], sold: list[Any]) -> None:
+    ours = trader()
+    ours.venue.fates.append(Fate.ANSWER_LOST)
+    ours.venue.slice = D(0)
+    said(ours, LONG)
+    ours.see("101")
+    ours.venue.slice = None
+    ours.wait(300)
+    if then:
+        told(ours, then)
+    assert "trade_closed" not in kinds(ours)
+    ours.see("100")  # it was at the venue all along
+    assert (ours.open_orders(), traded(ours)) == (orders, [BOUGHT, *sold])
 
 
 def test_no_more_trades_than_allowed_are_open_and_the_skipped_one_is_told() -> None:
@@ -307,6 +344,10 @@ def test_a_command_finds_no_stop_without_fresh_candles() -> None:
     ours = trader(variant="webhook")
     told(ours, "long")
     assert (kinds(ours), traded(ours)) == (["signal", "signal_skipped"], [])
+    said(ours, HOLD)
+    ours.wait(300)
+    told(ours, "long", id_="hook_2")
+    assert (kinds(ours)[2:], traded(ours)) == (["signal", "signal_skipped"], [])
 
 
 @pytest.mark.parametrize(("name", "symbol"), [("long", None), ("long", Symbol("DOGE/USDT")), ("double", BTC)])
@@ -326,6 +367,7 @@ def test_a_long_waits_for_the_model_and_is_bought_when_it_confirms() -> None:
     assert traded(ours) == []
     answered(ours, CONFIRMED)
     assert traded(ours) == [BOUGHT]
+    assert ours.state.answers == {}
     verdict = next(line for line in ours.records if line.kind == "ai_verdict")
     assert (verdict.reason, verdict.detail["reasoning"]) == (
         "LONG with confidence 0.9, risk low: buys 1 of the size",
