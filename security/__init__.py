@@ -1,5 +1,5 @@
 """Security: sealed secrets, passwords, tokens, redaction. Imports nothing of ours.
 
-`envelope` seals exchange keys, `passwords` and `tokens` prove who somebody is, and `redaction` keeps all of it out of
-the logs. Nothing that is secret is ever part of a message, a repr or a log line.
+`envelope` seals exchange keys; `passwords`, `tokens` and `otp` prove who somebody is; `redaction` keeps all of it out
+of the logs. Nothing that is secret is ever part of a message, a repr or a log line.
 """

@@ -18,8 +18,6 @@ class TokenKind(StrEnum):
     SIGN_IN_LINK = "tf_enter_"
     ACCESS = "tf_access_"
     REFRESH = "tf_refresh_"
-    CHALLENGE = "tf_challenge_"
-    """Stands for a password that was right, until the second factor is."""
 
 
 def mint(kind: TokenKind) -> str:

@@ -80,18 +80,52 @@ class ApiToken(Base):
 
 
 class Session(Base):
-    """A signed-in browser, or a sign-in link that waits for its one use. Only the hash of its secret is kept."""
+    """Whatever signs somebody in for a while. Only the hash of its secret is kept.
+
+    A browser's session; a sign-in link that waits for its one use; a program's access token, and the refresh token that
+    it is renewed with.
+    """
 
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str] = mapped_column(CheckConstraint("kind IN ('session', 'sign_in_link')", name="kind"))
+    kind: Mapped[str] = mapped_column(
+        CheckConstraint("kind IN ('session', 'sign_in_link', 'access', 'refresh')", name="kind")
+    )
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[dt.datetime]
     last_seen_at: Mapped[dt.datetime | None]
     revoked_at: Mapped[dt.datetime | None]
+    family: Mapped[str | None] = mapped_column(index=True)
+    """The login that access and refresh tokens descend from: one of them used twice ends them all."""
+    second_factor_at: Mapped[dt.datetime | None]
+    """When the second factor was last shown: what is dangerous wants it to be lately."""
+
+
+class SecondFactor(Base):
+    """A user's authenticator app: its secret sealed, and the last step of time that was accepted, lest it be again."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    master_key_id: Mapped[str]
+    confirmed_at: Mapped[dt.datetime | None]
+    last_step: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class RecoveryCode(Base):
+    """A way in without the authenticator, once."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[dt.datetime | None]
 
 
 class AuditEntry(Base):
@@ -293,10 +327,11 @@ class Event(Base):
     """Everything that happens to an account, in order: the outbox that streams, notifications and web hooks read."""
 
     __tablename__ = "events"
+    __table_args__ = (Index("ix_events_user_id_id", "user_id", "id"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     kind: Mapped[str]
     body: Mapped[dict[str, Any]]
@@ -404,4 +439,6 @@ TENANT_TABLES = (
     "orders",
     "events",
 )
+PRIVATE_TABLES = ("second_factors", "recovery_codes")
+"""Of nobody but their user: staff and the fleet see none of it."""
 HYPERTABLES = ("fills", "equity", "decisions", "candles")

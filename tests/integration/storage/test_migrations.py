@@ -12,7 +12,7 @@ from storage import migrate
 from storage.database import Database, Edition, Role, parse_url
 from storage.errors import DatabaseUnreachable
 from storage.local import LocalDatabase
-from storage.tables import HYPERTABLES, TENANT_TABLES, Base
+from storage.tables import HYPERTABLES, PRIVATE_TABLES, TENANT_TABLES, Base
 
 
 @pytest.fixture(params=["timescaledb", "plain"])
@@ -77,7 +77,7 @@ def words(condition: str) -> set[str]:
 def test_every_tenant_table_has_forced_row_level_security(url: str) -> None:
     migrate.upgrade(url)
     secured = query(url, "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
-    assert {name for (name,) in secured} == {*TENANT_TABLES, "users"}
+    assert {name for (name,) in secured} == {*TENANT_TABLES, *PRIVATE_TABLES, "users"}
 
 
 def test_time_series_are_hypertables_without_indexes_that_nobody_declared(database_url: str) -> None:
