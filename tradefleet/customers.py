@@ -10,26 +10,104 @@ import msgspec
 
 PEOPLE = ("ada", "ben", "cyd")
 BALANCES = {"USDT": "10000"}
-STRATEGIES: Sequence[tuple[str, Mapping[str, Any]]] = tuple(
+STRATEGIES: Sequence[tuple[str, Mapping[str, Any]]] = (
     (
         "naive",
         {
-            "symbol": symbol,
-            "dip_pct": dip,
-            "target_pct": target,
+            "symbol": "BTC/USDT",
+            "dip_pct": "0.08",
+            "target_pct": "0.3",
             "stop_pct": "3",
-            "rounds": 3,
-            "rebuy_pct": "0.3",
-            "budget_per_round": "500",
-            "budget": "1500",
+            "rounds": 5,
+            "rebuy_pct": "0.15",
+            "budget_per_round": "400",
+            "budget": "2000",
         },
-    )
-    for symbol, dip, target in (
-        ("BTC/USDT", "0.10", "0.15"),
-        ("ETH/USDT", "0.12", "0.18"),
-        ("SOL/USDT", "0.15", "0.20"),
-        ("BTC/USDT", "0.05", "0.30"),
-    )
+    ),
+    (
+        "grid",
+        {
+            "mode": "basket",
+            "symbol": "ETH/USDT",
+            "size": "300",
+            "levels": 6,
+            "step_pct": "0.12",
+            "tp1_pct": "0.3",
+            "tp2_pct": "0.5",
+            "trail_pct": "0.2",
+            "trail_start_pct": "0.5",
+            "reanchor_pct": "0.3",
+            "reanchor": "auto",
+        },
+    ),
+    (
+        "dca",
+        {
+            "mode": "price",
+            "symbol": "SOL/USDT",
+            "base_order": "200",
+            "safety_order": "200",
+            "safety_orders": 6,
+            "step_pct": "0.2",
+            "take_profit": [{"above_pct": "0.35", "share_pct": "100"}],
+            "cool_down_s": 5,
+        },
+    ),
+    (
+        "rebalance",
+        {
+            "quote": "USDT",
+            "targets": {"BTC": "30", "ETH": "20", "SOL": "10"},
+            "order_size_pct": "2",
+            "order_step_pct": "0.02",
+            "min_delta_quote": "50",
+            "interval_s": 5,
+        },
+    ),
+    (
+        "deals",
+        {
+            "symbol": "BTC/USDT",
+            "deal_quota": "250",
+            "profit_markup": "0.1",
+            "deal_count": 4,
+            "order_life_time": 60,
+            "spacing_pct": "0.1",
+        },
+    ),
+    (
+        "signal",
+        {
+            "variant": "mean_reversion",
+            "symbols": ["BTC/USDT", "ETH/USDT", "SOL/USDT"],
+            "timeframe": "1m",
+            "risk_pct": "1",
+            "take_profit_r": "1.5",
+            "max_positions": 3,
+        },
+    ),
+    (
+        "naive",
+        {
+            "symbol": "ETH/USDT",
+            "dip_pct": "0.1",
+            "target_pct": "0.4",
+            "stop_pct": "3",
+            "rounds": 4,
+            "rebuy_pct": "0.2",
+            "budget_per_round": "300",
+            "budget": "1200",
+        },
+    ),
+    (
+        "dca",
+        {
+            "mode": "time",
+            "symbol": "BTC/USDT",
+            "amount": "25",
+            "interval_s": 60,
+        },
+    ),
 )
 
 
@@ -151,6 +229,6 @@ async def bring_customers(api: str, paper: PaperAdmin, passwords: Passwords, acc
             keys = await paper.open_accounts(len(wanted)) if wanted else []
             for place, key in zip(wanted, keys, strict=True):
                 strategy, params = STRATEGIES[(number + place * len(PEOPLE)) % len(STRATEGIES)]
-                name = f"{strategy} {params['symbol'].partition('/')[0]} {place + 1}"
+                name = f"{strategy} {place + 1}"
                 await customer.start(await customer.open_account(name, key, strategy, params))
     return first
