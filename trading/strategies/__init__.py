@@ -11,6 +11,7 @@ import msgspec
 
 from trading.params import ParamsRefused, parse_one_of
 from trading.strategies.contract import Needs, Strategy, UnknownStrategy
+from trading.strategies.dca import DCA
 from trading.strategies.deals import DEALS
 from trading.strategies.grid import GRID
 from trading.strategies.naive import NAIVE
@@ -18,7 +19,9 @@ from trading.strategies.rebalance import REBALANCE
 from trading.strategies.signal import SIGNAL
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
-BUILT_IN: Mapping[str, Strategy] = {strategy.name: strategy for strategy in (NAIVE, GRID, DEALS, REBALANCE, SIGNAL)}
+BUILT_IN: Mapping[str, Strategy] = {
+    strategy.name: strategy for strategy in (NAIVE, GRID, DCA, DEALS, REBALANCE, SIGNAL)
+}
 
 
 def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:

@@ -18,11 +18,11 @@ from typing import Annotated
 import msgspec
 
 from trading.ids import Slot, Symbol
-from trading.instruments import Instrument, Unfit, fit_price, fit_quantity
-from trading.money import ZERO, floor_to, plain
+from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
 from trading.params import Problem, amount
 from trading.strategies.contract import Note, SymbolName, View, Wish
+from trading.strategies.deal import Deal, Exits, follow, is_over, leave, sales, tally
 from trading.strategies.ladder import Spacing, below, fitted
 
 Share = Annotated[Decimal, amount(ge=0, le=100, about="per cent of what was bought")]
@@ -85,18 +85,11 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BasketState(msgspec.Struct, frozen=True, kw_only=True):
-    number: int = 0
-    """Counts baskets, and is the cycle of all their slots."""
     phase: Phase = Phase.RESTING
     rest_until: datetime | None = None
     anchor: Decimal = ZERO
     levels: tuple[Level, ...] = ()
-    bought: Decimal = ZERO
-    """What the targets are for; grows level by level and not with every crumb, which would move them all the time."""
-    paid: Decimal = ZERO
-    peak: Decimal = ZERO
-    """The highest bid since the trail began; zero before."""
-    exit_slot: Slot = Slot("S:STOP")
+    deal: Deal = Deal()
     suggested: bool = False
     obeyed: tuple[str, ...] = ()
 
@@ -144,22 +137,26 @@ def _hear(view: View, state: BasketState) -> tuple[BasketState, frozenset[str]]:
 
 
 def _step(view: View, state: BasketState, params: BasketParams, notes: list[Note], told: frozenset[str]) -> BasketState:
+    symbol = Symbol(params.symbol)
     match state.phase:
         case Phase.RESTING:
             if state.rest_until is not None and view.now < state.rest_until:
                 return state
             return _open(view, state, params, notes)
         case Phase.ACTIVE:
-            tally = _tally(view, state)
             if "close" in told:
-                return _leave(state, params, notes, Slot("S:STOP"), "told to close")
-            if not tally.bought:
+                return _close(state, leave(state.deal), params, notes, "told to close")
+            if not tally(view, state.deal.number).bought:
                 return _look_for_anchor(view, state, params, notes, told)
-            return _follow(view, state, params, notes, tally)
+            stop_at = None if params.stop_pct is None else state.levels[-1].price * (1 - params.stop_pct / 100)
+            deal, reason = follow(view, symbol, state.deal, _exits(params), stop_at)
+            if reason:
+                return _close(state, deal, params, notes, reason)
+            return state if deal is state.deal else msgspec.structs.replace(state, deal=deal)
         case Phase.MOVING:
             if any(facts.live for facts in view.slots.values()):
                 return state
-            if _tally(view, state).bought:
+            if tally(view, state.deal.number).bought:
                 return msgspec.structs.replace(state, phase=Phase.ACTIVE)
             return _open(view, state, params, notes)
         case Phase.CLOSING:
@@ -168,8 +165,8 @@ def _step(view: View, state: BasketState, params: BasketParams, notes: list[Note
 
 def _open(view: View, state: BasketState, params: BasketParams, notes: list[Note]) -> BasketState:
     symbol = Symbol(params.symbol)
-    instrument = view.instruments[symbol]
-    anchor = params.anchor if params.anchor is not None and state.number == 0 else view.quotes[symbol].mid
+    number = state.deal.number + 1
+    anchor = params.anchor if params.anchor is not None and number == 1 else view.quotes[symbol].mid
     prices = below(
         anchor,
         params.spacing,
@@ -178,12 +175,11 @@ def _open(view: View, state: BasketState, params: BasketParams, notes: list[Note
         count=_count(params) + params.extend_levels,
     )
     levels = tuple(
-        Level(*fitted(instrument, price, params.size * params.size_scale**number))
-        for number, price in enumerate(prices)
+        Level(*fitted(view.instruments[symbol], price, params.size * params.size_scale**place))
+        for place, price in enumerate(prices)
     )
-    number = state.number + 1
     notes.append(_note("basket_opened", params, "waits below its anchor", basket=number, anchor=anchor))
-    return BasketState(number=number, phase=Phase.ACTIVE, anchor=anchor, levels=levels, obeyed=state.obeyed)
+    return BasketState(phase=Phase.ACTIVE, anchor=anchor, levels=levels, deal=Deal(number=number), obeyed=state.obeyed)
 
 
 def _look_for_anchor(
@@ -202,55 +198,29 @@ def _look_for_anchor(
     return msgspec.structs.replace(state, suggested=far)
 
 
-def _follow(view: View, state: BasketState, params: BasketParams, notes: list[Note], tally: "Tally") -> BasketState:
-    """With something bought: stop, trail, or done; else move the targets along."""
-    symbol = Symbol(params.symbol)
-    bid = view.quotes[symbol].bid
-    if params.stop_pct is not None and bid <= (stop := state.levels[-1].price * (1 - params.stop_pct / 100)):
-        return _leave(state, params, notes, Slot("S:STOP"), f"bid {plain(bid)} at or below the stop {plain(stop)}")
-    if tally.sold and _unsellable(view, params, tally.held):
-        return _leave(state, params, notes, Slot("S:STOP"), "all sold")
-    average = tally.paid / tally.bought
-    peak = state.peak
-    if params.tp1_share_pct + params.tp2_share_pct < 100 and (
-        peak or bid >= average * (1 + params.trail_start_pct / 100)
-    ):
-        peak = max(peak, bid)
-        if bid <= peak * (1 - params.trail_pct / 100):
-            return _leave(state, params, notes, Slot("S:TRAIL"), f"bid {bid} below its peak {peak}")
-    settled = _tally(view, state, bid)
-    bought, paid = (settled.bought, settled.paid) if settled.bought > state.bought else (state.bought, state.paid)
-    if (peak, bought) == (state.peak, state.bought):
-        return state
-    return msgspec.structs.replace(state, peak=peak, bought=bought, paid=paid)
-
-
-def _leave(state: BasketState, params: BasketParams, notes: list[Note], slot: Slot, reason: str) -> BasketState:
-    notes.append(_note("basket_closing", params, reason, basket=state.number))
-    return msgspec.structs.replace(state, phase=Phase.CLOSING, exit_slot=slot)
+def _close(state: BasketState, deal: Deal, params: BasketParams, notes: list[Note], reason: str) -> BasketState:
+    notes.append(_note("basket_closing", params, reason, basket=deal.number))
+    return msgspec.structs.replace(state, phase=Phase.CLOSING, deal=deal)
 
 
 def _finish(view: View, state: BasketState, params: BasketParams, notes: list[Note]) -> BasketState:
-    tally = _tally(view, state)
-    if any(facts.live for facts in view.slots.values()) or not _unsellable(view, params, tally.held):
+    if not is_over(view, Symbol(params.symbol), state.deal):
         return state
-    profit = tally.received - tally.paid
-    notes.append(_note("basket_closed", params, "all sold", basket=state.number, profit=profit, left=tally.held))
-    rest_until = view.now + timedelta(seconds=params.cool_down_s)
-    return BasketState(number=state.number, phase=Phase.RESTING, rest_until=rest_until, obeyed=state.obeyed)
+    total = tally(view, state.deal.number)
+    profit = total.received - total.paid
+    notes.append(_note("basket_closed", params, "all sold", basket=state.deal.number, profit=profit, left=total.held))
+    return BasketState(
+        rest_until=view.now + timedelta(seconds=params.cool_down_s),
+        deal=Deal(number=state.deal.number),
+        obeyed=state.obeyed,
+    )
 
 
 def _orders(view: View, state: BasketState, params: BasketParams) -> list[DesiredOrder]:
-    if state.phase is Phase.ACTIVE:
-        return [*_levels(view, state, params), *_targets(view, state, params)]
-    others = any(facts.live for slot, facts in view.slots.items() if slot != state.exit_slot)
-    if state.phase is not Phase.CLOSING or others:
+    if state.phase not in (Phase.ACTIVE, Phase.CLOSING):
         return []
-    tally, own = _tally(view, state), view.slot(state.exit_slot, state.number)
-    total = tally.held + (own.filled if own is not None else ZERO)
-    if own is None and _unsellable(view, params, total):
-        return []
-    return [_sale(state, params, state.exit_slot, total, None)]
+    levels = _levels(view, state, params) if state.phase is Phase.ACTIVE else []
+    return [*levels, *sales(view, Symbol(params.symbol), state.deal, _exits(params))]
 
 
 def _levels(view: View, state: BasketState, params: BasketParams) -> list[DesiredOrder]:
@@ -262,103 +232,26 @@ def _levels(view: View, state: BasketState, params: BasketParams) -> list[Desire
         wishes.append(
             DesiredOrder(
                 slot=Slot(f"B:{number}"),
-                cycle=state.number,
+                cycle=state.deal.number,
                 symbol=Symbol(params.symbol),
                 side=Side.BUY,
                 kind=OrderKind.LIMIT,
                 quantity=level.quantity,
                 price=level.price,
                 purpose=Purpose.ENTRY,
-                reason=f"level {number} of basket {state.number}",
+                reason=f"level {number} of basket {state.deal.number}",
             )
         )
     return wishes
 
 
-def _targets(view: View, state: BasketState, params: BasketParams) -> list[DesiredOrder]:
-    """Both targets above the average price. A part too small to be sold alone goes with the next one."""
-    if not state.bought:
-        return []
-    instrument = view.instruments[Symbol(params.symbol)]
-    average = state.paid / state.bought
-    first_at = fit_price(instrument, Side.SELL, average * (1 + params.tp1_pct / 100))
-    second_at = fit_price(instrument, Side.SELL, average * (1 + params.tp2_pct / 100))
-    sold_first, sold_second = (_sold(view, state, slot) for slot in (TP1, TP2))
-    first = floor_to(state.bought * params.tp1_share_pct / 100, instrument.lot_step)
-    trailed = floor_to(state.bought * (100 - params.tp1_share_pct - params.tp2_share_pct) / 100, instrument.lot_step)
-    if not sold_first and not _fits(instrument, first, first_at):
-        first = ZERO
-    if not _fits(instrument, trailed, second_at):
-        trailed = ZERO
-    first = min(max(first, sold_first), state.bought - sold_second)
-    second = max(state.bought - first - trailed, sold_second)
-    if not sold_second and not _fits(instrument, second, second_at):
-        # What the second target cannot sell alone, the first one or the trail takes along.
-        first, second = (state.bought - trailed if first and not trailed else first), ZERO
-    second = min(second, state.bought - first)
-    parts = ((TP1, first, first_at), (TP2, second, second_at))
-    return [_sale(state, params, slot, quantity, price) for slot, quantity, price in parts if quantity]
-
-
-TP1, TP2 = Slot("S:TP1"), Slot("S:TP2")
-
-
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What a basket has bought and sold so far, fees included."""
-
-    bought: Decimal
-    paid: Decimal
-    sold: Decimal
-    received: Decimal
-
-    @property
-    def held(self) -> Decimal:
-        return self.bought - self.sold
-
-
-def _tally(view: View, state: BasketState, bid: Decimal | None = None) -> Tally:
-    """Add up the basket's slots. With a bid, without what a level is buying just now."""
-    bought = paid = sold = received = ZERO
-    for facts in view.slots.values():
-        if facts.cycle != state.number or not facts.filled:
-            continue
-        if facts.side is Side.SELL:
-            sold += facts.net_base
-            received += facts.net_quote
-        elif bid is None or not facts.live or (facts.last.price is not None and bid > facts.last.price):
-            bought += facts.net_base
-            paid += facts.net_quote
-    return Tally(bought=bought, paid=paid, sold=sold, received=received)
-
-
-def _sale(
-    state: BasketState, params: BasketParams, slot: Slot, quantity: Decimal, price: Decimal | None
-) -> DesiredOrder:
-    return DesiredOrder(
-        slot=slot,
-        cycle=state.number,
-        symbol=Symbol(params.symbol),
-        side=Side.SELL,
-        kind=OrderKind.MARKET if price is None else OrderKind.LIMIT,
-        quantity=quantity,
-        price=price,
-        purpose=Purpose.EXIT,
-        reason=f"{slot.removeprefix('S:')} of basket {state.number}",
+def _exits(params: BasketParams) -> Exits:
+    trails = params.tp1_share_pct + params.tp2_share_pct < 100
+    return Exits(
+        targets=((params.tp1_pct, params.tp1_share_pct), (params.tp2_pct, params.tp2_share_pct)),
+        trail_start_pct=params.trail_start_pct,
+        trail_pct=params.trail_pct if trails else ZERO,
     )
-
-
-def _sold(view: View, state: BasketState, slot: Slot) -> Decimal:
-    facts = view.slot(slot, state.number)
-    return facts.filled if facts is not None else ZERO
-
-
-def _unsellable(view: View, params: BasketParams, quantity: Decimal) -> bool:
-    symbol = Symbol(params.symbol)
-    return not _fits(view.instruments[symbol], quantity, view.quotes[symbol].bid)
-
-
-def _fits(instrument: Instrument, quantity: Decimal, price: Decimal) -> bool:
-    return not isinstance(fit_quantity(instrument, quantity, price), Unfit)
 
 
 def _count(params: BasketParams) -> int:
