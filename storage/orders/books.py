@@ -41,7 +41,9 @@ class Books:
                 known = self.orders.get(news.client_order_id)
                 if known is not None:  # else somebody else placed it on this account
                     self._change(known, hear(known, news, self._now), None)
-                    self._adopt_fills(news.client_order_id)
+                    if self._adopt_fills(news.client_order_id):
+                        known = self.orders[news.client_order_id]
+                        self._change(known, hear(known, news, self._now), None)  # it may be over now
             case Fill() if (news.symbol, news.trade_id) not in self.fills:
                 entry = FillEntry(fill=news, stored=False, changed=True)
                 self.fills[news.symbol, news.trade_id] = entry
@@ -56,14 +58,18 @@ class Books:
         same = (known for known in self.orders.values() if known.order.symbol == fill.symbol)
         return next((known for known in same if known.order.venue_order_id == fill.venue_order_id), None)
 
-    def _adopt_fills(self, name: ClientOrderId) -> None:
-        """Count those that came before anybody knew that they were this order's."""
+    def _adopt_fills(self, name: ClientOrderId) -> int:
+        """Count those that came before anybody knew that they were this order's. Answers how many there were."""
         order = self.orders[name].order
-        for entry in self.fills.values():
-            fill = entry.fill
-            named = (fill.symbol, fill.venue_order_id) == (order.symbol, order.venue_order_id)
-            if named and fill.client_order_id is None:
-                self._count(entry, self.orders[name])
+        orphans = [
+            entry
+            for entry in self.fills.values()
+            if (entry.fill.symbol, entry.fill.venue_order_id) == (order.symbol, order.venue_order_id)
+            and entry.fill.client_order_id is None
+        ]
+        for entry in orphans:
+            self._count(entry, self.orders[name])
+        return len(orphans)
 
     def _count(self, entry: FillEntry, owner: KnownOrder) -> None:
         fill = msgspec.structs.replace(entry.fill, client_order_id=owner.order.client_order_id)
@@ -75,6 +81,6 @@ class Books:
             return
         self.orders[before.order.client_order_id] = after
         self.changed_orders.add(before.order.client_order_id)
-        if after.order != before.order:
+        if after.told != before.told:
             self.seq += 1
-            self.changes.append(OrderChanged(seq=self.seq, order=after.order, fill=fill))
+            self.changes.append(OrderChanged(seq=self.seq, order=after.told, fill=fill))

@@ -113,5 +113,5 @@ async def intend(  # noqa: PLR0917  (the order of the words is that of the lease
 
 async def _known(tx: AsyncConnection, account: AccountId, names: Sequence[ClientOrderId]) -> dict[ClientOrderId, Order]:
     rows = await tx.execute(select_orders(account).where(OrderIntent.client_order_id.in_(names)))
-    found = [known_order(row).order for row in rows]
+    found = [known_order(row).told for row in rows]
     return {order.client_order_id: order for order in found}

@@ -7,7 +7,10 @@ import msgspec
 
 from trading.fills import Fill
 from trading.ids import ClientOrderId, VenueOrderId
-from trading.orders import TERMINAL, Order, OrderEvent, advance
+from trading.orders import TERMINAL, Order, OrderEvent, OrderState, advance
+
+NOTHING_TRADED = frozenset({OrderEvent.REJECTED, OrderEvent.EXPIRED})
+"""What ends an order all by itself. Other news does so only with a figure of what the venue has executed."""
 
 
 class OrderNews(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +30,18 @@ class KnownOrder(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     settled_at: datetime | None
 
+    @property
+    def told(self) -> Order:
+        """The order as a trader may see it: not over before all of its fills are there.
+
+        A venue may say that an order ended before it says what the order had traded. Whoever believed the first alone
+        would send what seems to be missing once more.
+        """
+        if self.settled_at is not None or self.order.state not in TERMINAL:
+            return self.order
+        state = OrderState.PARTIALLY_FILLED if self.order.filled else OrderState.OPEN
+        return msgspec.structs.replace(self.order, state=state)
+
 
 def hear(known: KnownOrder, news: OrderNews, now: datetime) -> KnownOrder:
     order = known.order
@@ -37,7 +52,10 @@ def hear(known: KnownOrder, news: OrderNews, now: datetime) -> KnownOrder:
         venue_order_id=order.venue_order_id or news.venue_order_id,
         reason=order.reason if state is order.state else news.reason,
     )
-    complete = news.executed is None or order.filled >= news.executed
+    if news.executed is None:
+        complete = news.event in NOTHING_TRADED
+    else:
+        complete = order.filled >= news.executed
     return _settled(known, changed, now, complete=complete)
 
 

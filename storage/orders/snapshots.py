@@ -49,7 +49,7 @@ async def snapshot_parts(tx: AsyncConnection, account: AccountId, run: RunId) ->
     return SnapshotParts(
         seq=seq,
         checkpoint=checkpoint,
-        orders=tuple(known_order(row).order for row in orders),
+        orders=tuple(known_order(row).told for row in orders),
         fills=tuple(fill_of(row) for row in fills),
     )
 

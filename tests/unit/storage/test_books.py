@@ -112,7 +112,7 @@ def test_changes_are_numbered_without_a_gap_and_add_up_to_the_order(
     fills = [change.fill for change in told.values() if change.fill]
     assert order.filled == sum((fill.quantity for fill in fills), Decimal(0))
     assert order.quote_filled == sum((fill.quote for fill in fills), Decimal(0))
-    assert not books.changes or books.changes[-1].order == order
+    assert not books.changes or books.changes[-1].order == books.orders[OURS].told
 
 
 @given(data=st.data(), life=lives())
@@ -122,6 +122,27 @@ def test_what_has_ended_is_settled_once_the_venue_has_been_asked_again(
     books = read([*data.draw(st.permutations(life)), *life])
     known = books.orders[OURS]
     assert (known.settled_at is not None) is (known.order.state in TERMINAL)
+
+
+@given(data=st.data(), life=lives())
+def test_no_order_is_told_to_be_over_before_all_that_it_traded(
+    data: st.DataObject, life: list[OrderNews | Fill]
+) -> None:
+    """Whoever heard the end first would send what seems to be missing once more."""
+    traded = read(life).orders[OURS].order.filled
+    for change in read(data.draw(st.permutations(life))).changes:
+        assert change.order.state not in TERMINAL or change.order.filled == traded
+
+
+def test_the_end_is_told_with_the_fill_that_was_missing_as_soon_as_the_venue_has_repeated_it() -> None:
+    end = heard(OrderEvent.CANCELLED, executed=Decimal(4))
+    books = read([heard(OrderEvent.OPENED), end, a_fill(1, Decimal(4), named=False), end])
+    told = [(change.order.state, change.order.filled) for change in books.changes]
+    assert told == [
+        (OrderState.OPEN, 0),
+        (OrderState.PARTIALLY_FILLED, 4),
+        (OrderState.CANCELLED, 4),
+    ]
 
 
 def test_an_order_whose_fills_are_missing_is_not_settled() -> None:
