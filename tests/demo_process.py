@@ -58,6 +58,9 @@ class DemoProcess:
         self._errors = self.directory / f"{name}-stderr"
         self._output = self.directory / f"{name}-stdout"
 
+    def set(self, **variables: str) -> None:
+        self._environment.update(variables)
+
     def start(self, *arguments: str) -> None:
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -97,19 +100,28 @@ class DemoProcess:
 
     def kill(self, name: str) -> int:
         """SIGKILL to the one descendant whose command line begins or ends with that name. Answers its process id."""
-        found = [process for process in self.descendants() if name in " ".join(process.cmdline())]
+        found = [process for process in self.descendants() if name in _title(process)]
         assert found, f"the demo has no process called {name}"
         found[0].kill()
         return found[0].pid
 
     def descendants(self) -> list[psutil.Process]:
+        """All of its processes: those below it, and those that bear its mark below another parent."""
         children = psutil.Process(self._running().pid).children(recursive=True)
-        self._seen.update(children)
-        return children
+        marked = [process for process in psutil.process_iter() if self._is_marked(process)]
+        found = [process for process in {*children, *marked} if process.pid != self._running().pid]
+        self._seen.update(found)
+        return found
+
+    def _is_marked(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("TRADEFLEET_DATA_DIR") == str(self.directory)
+        except psutil.Error:
+            return False
 
     def leftovers(self) -> list[str]:
         """What of everything that was ever seen below the demo still lives."""
-        return [" ".join(process.cmdline()) for process in self._seen if _is_alive(process)]
+        return [_title(process) for process in self._seen if _is_alive(process)]
 
     def end(self) -> None:
         """Whatever the test did, nothing of the demo survives it."""
@@ -149,6 +161,13 @@ class DemoProcess:
 
     def _explain(self) -> str:
         return f"the demo said:\n{self.said}"
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -74,9 +74,9 @@ def raise_ray(settings: Settings, stack: AsyncExitStack) -> str:
     # Ray keeps Unix sockets below this folder, and their paths may not be long.
     directory = Path(tempfile.mkdtemp(prefix="tf-ray-", dir="/tmp"))
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
-    cluster.start_local(directory, cores=os.cpu_count() or 1)
+    forked = cluster.start_local(directory, cores=os.cpu_count() or 1, forked=settings.forked_workers, log=log.warning)
     stack.callback(cluster.leave)
-    return f"on this machine, logs in {directory}/session_latest/logs"
+    return f"{'forked' if forked else 'plain'} workers, logs in {directory}/session_latest/logs"
 
 
 def fleet_config(settings: Settings) -> FleetConfig:

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     accounts_per_host_max: Annotated[int, Field(ge=1, le=1000)] = _of(
         50, "How many accounts of shared isolation one trader host holds.", "1 to 1000"
     )
+    forked_workers: bool = _of(
+        True,
+        "Whether Ray's workers are forked from a warm process where that works, which starts them faster and smaller.",
+        "`true` or `false`",
+        default_is="`true`",
+    )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = _of(
         "INFO", "The least important log line that is written.", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"
     )

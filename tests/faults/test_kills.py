@@ -23,9 +23,14 @@ VICTIMS = (
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_whichever_part_is_killed_trading_goes_on_and_the_books_equal_the_venues(demo: DemoProcess) -> None:
+@pytest.mark.parametrize("workers", ["forked", "plain"])
+async def test_whichever_part_is_killed_trading_goes_on_and_the_books_equal_the_venues(
+    demo: DemoProcess, workers: str
+) -> None:
+    demo.set(TRADEFLEET_FORKED_WORKERS=str(workers == "forked"))
     demo.start("--accounts", str(ACCOUNTS))
     await demo.until_ready()
+    assert f"{workers} workers" in demo.said
     async with demo.database() as database:
         await until(lambda: _trades_on_since(database, datetime(2000, 1, 1, tzinfo=UTC)), 60)
         for victim in VICTIMS:
