@@ -72,6 +72,17 @@ class Candle(msgspec.Struct, array_like=True, gc=False):
         self.taker_quote_volume += later.taker_quote_volume
 
 
+def joined(candles: Iterable[Candle]) -> Candle | None:
+    """Candles that follow each other as one; None if there are none."""
+    whole = None
+    for candle in candles:
+        if whole is None:
+            whole = msgspec.structs.replace(candle)
+        else:
+            whole.extend(candle)
+    return whole
+
+
 def opening(interval: str, at: int) -> int:
     """When the candle that holds a moment opened."""
     length = INTERVALS.get(interval)

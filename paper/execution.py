@@ -91,6 +91,16 @@ class Execution:
         self._take(pit, None, met, now)
         return quantity - sum(amount for _, amount in met)
 
+    def print_house(self, symbol: str, buy: bool, price: int, quantity: int, now: int) -> None:
+        """A trade among strangers at a given price. Whoever of us rests in its way takes part, in whole lots."""
+        pit = self._pits[symbol]
+        lots = quantity // pit.market.lot_step * pit.market.lot_step
+        left = quantity - lots + self.take_house(symbol, buy, price, lots, now)
+        if left:
+            trade_id = self._state.next_trade_id[symbol]
+            self._state.print_trade(symbol, trade_id, price)
+            pit.tape.add(trade_id, price, left, pit.time(now), buyer_maker=not buy)
+
     def funds_for(self, order: Order, book: Book, *, triggered: bool = False) -> int:
         """How much must be set aside of what it spends."""
         if not order.buy:
@@ -140,7 +150,7 @@ class Execution:
                     sell_fee_asset=sell_fee_asset,
                 )
             )
-        pit.tape.add(trade_id, price, amount, now, buyer_maker=not buy)
+        pit.tape.add(trade_id, price, amount, pit.time(now), buyer_maker=not buy)
 
     def _trigger(self, pit: Pit, order: Order, now: int) -> None:
         pit.triggers.remove(order)

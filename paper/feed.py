@@ -12,6 +12,8 @@ class Print(msgspec.Struct, frozen=True, gc=False):
     buy: bool
     quantity: int
     price: int | None = None
+    at: int | None = None
+    """When it was, for a recorded trade: the market's own time, which is then not the venue's."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -20,16 +22,19 @@ class Tick(msgspec.Struct, frozen=True):
     bid: int
     ask: int
     size: int
-    """Roughly what rests at the best price."""
+    """Roughly what rests at the best price; 0 where nobody quotes."""
     prints: Sequence[Print] = ()
+    at: int | None = None
+    """The market's own time, if it is not the venue's."""
 
 
 class Feed(Protocol):
-    """Steps are numbered from 1, and each is taken once, in order."""
+    """Steps are numbered from 1, and each is taken once, in order. A market without news may be left out of one."""
 
     def step(self, number: int) -> Mapping[str, Tick]: ...
 
     def memory(self) -> tuple[float, ...]:
         """All that the next step depends on, besides its number."""
 
-    def remember(self, memory: tuple[float, ...]) -> None: ...
+    def resume(self, step: int, *, memory: tuple[float, ...], remembered_at: int) -> None:
+        """Be as after that step, from a memory of an earlier one."""

@@ -11,8 +11,9 @@ from random import Random
 
 import msgspec
 
+from paper.candles import MINUTE, Candle
 from paper.feed import Print, Tick
-from paper.fixed import ONE
+from paper.fixed import ONE, product
 from paper.markets import Market
 
 _DOLLAR = "USDT"
@@ -23,11 +24,16 @@ _QUICK_LIFE_S = 420.0
 _QUICK_SIZE = 0.0016
 _CALM_LIFE_S = 1.2 * _HOUR
 _CALM_SIZE = 0.5
-_HOME_LIFE_S = 20 * 24 * _HOUR
+_HOME_LIFE_S = 4 * 24 * _HOUR
 _REGIME_LIFE_S = 0.7 * _HOUR
 _REGIME_DRIFT = 0.006 / _HOUR
 _GAP_EVERY_S = 3 * _HOUR
 _CRASH_EVERY_S = 40 * _HOUR
+_CRASH_SIZES = (0.02, 0.06)
+_RECOVERY = sum(_CRASH_SIZES) / 2 / _CRASH_EVERY_S
+"""What the rest of the time makes good of the crashes, on average."""
+_HISTORY_STEPS = 3
+"""In a minute of history."""
 _BOOK_DOLLARS = 12_000.0
 _PRINT_DOLLARS = 900.0
 
@@ -52,6 +58,7 @@ class SyntheticFeed:
         self._markets = tuple(markets)
         self._seed = seed
         self._dt = speed / steps_per_s
+        self._steps_per_s = steps_per_s
         self._assets: dict[str, _Asset] = {}
         self._heat = 0.0
         """The logarithm of how much wilder than usual it is just now."""
@@ -72,10 +79,45 @@ class SyntheticFeed:
         assets = [part for asset in self._assets.values() for part in (asset.slow, asset.quick)]
         return (self._heat, self._drift, self._panic, *assets)
 
-    def remember(self, memory: tuple[float, ...]) -> None:
-        self._heat, self._drift, self._panic, *assets = memory
-        for asset, slow, quick in zip(self._assets.values(), assets[::2], assets[1::2], strict=True):
-            asset.slow, asset.quick = slow, quick
+    def resume(self, step: int, *, memory: tuple[float, ...], remembered_at: int) -> None:
+        if memory:
+            self._heat, self._drift, self._panic, *assets = memory
+            for asset, slow, quick in zip(self._assets.values(), assets[::2], assets[1::2], strict=True):
+                asset.slow, asset.quick = slow, quick
+        for number in range(remembered_at + 1, step + 1):
+            self.step(number)
+
+    def history(self, minutes: int, until: int) -> dict[str, list[Candle]]:
+        """Candles of what might have been before the first step, ending at the prices that it begins with."""
+        past = SyntheticFeed(
+            self._markets, seed=self._seed, steps_per_s=_HISTORY_STEPS / 60, speed=self._dt * self._steps_per_s
+        )
+        prices: dict[str, list[float]] = {market.symbol: [] for market in self._markets}
+        random = Random(f"history of {self._seed}")  # noqa: S311 (repeatable is the point)
+        for _ in range(minutes * _HISTORY_STEPS):
+            past._move(random)
+            for market in self._markets:
+                prices[market.symbol].append(past._price(market))
+        first = until // MINUTE * MINUTE - minutes * MINUTE
+        return {market.symbol: self._candles(market, prices[market.symbol], first, random) for market in self._markets}
+
+    def _candles(self, market: Market, prices: list[float], first: int, random: Random) -> list[Candle]:
+        tick = market.price_tick
+        scale = self._price(market) / prices[-1] * ONE / tick
+        ticks = [max(1, round(price * scale)) * tick for price in prices]
+        candles = []
+        before = ticks[0]
+        for index in range(0, len(ticks), _HISTORY_STEPS):
+            seen = [before, *ticks[index : index + _HISTORY_STEPS]]
+            dollars = _PRINT_DOLLARS * exp(random.gauss(4.0, 0.6))
+            volume = self._lots(market, self._assets[market.base], dollars)
+            candle = Candle(first + index // _HISTORY_STEPS * MINUTE, seen[0], max(seen), min(seen), seen[-1])
+            candle.volume, candle.quote_volume = volume, product(candle.close, volume)
+            candle.taker_volume, candle.taker_quote_volume = volume // 2, candle.quote_volume // 2
+            candle.trades = random.randrange(100, 400)
+            candles.append(candle)
+            before = seen[-1]
+        return candles
 
     def _move(self, random: Random) -> None:
         dt = self._dt
@@ -84,12 +126,12 @@ class SyntheticFeed:
         if random.random() < dt / _REGIME_LIFE_S:
             self._drift = random.choice((-1.0, -0.5, 0.0, 0.0, 0.0, 0.5, 1.0)) * _REGIME_DRIFT
         if random.random() < dt / _CRASH_EVERY_S:
-            self._panic = random.uniform(0.02, 0.06)
+            self._panic = random.uniform(*_CRASH_SIZES)
             self._heat = max(self._heat, 1.2)
         fall = min(self._panic, 0.004)
         self._panic -= fall
         wild = exp(self._heat)
-        common = self._drift * dt + _SIGMA * wild * sqrt(dt) * gauss() - fall
+        common = (self._drift + _RECOVERY) * dt + _SIGMA * wild * sqrt(dt) * gauss() - fall
         if random.random() < dt / _GAP_EVERY_S:
             common += random.choice((-1, 1)) * random.uniform(0.003, 0.012)
         quick_kick = _QUICK_SIZE * min(wild, 3.0) * sqrt(2 * dt / _QUICK_LIFE_S)
@@ -100,10 +142,9 @@ class SyntheticFeed:
                 asset.quick += -asset.quick * min(1.0, dt / _QUICK_LIFE_S) + quick_kick * gauss()
 
     def _tick(self, market: Market, random: Random) -> Tick:
-        base, quote = self._assets[market.base], self._assets[market.quote]
-        price = base.price / quote.price
+        base = self._assets[market.base]
         tick = market.price_tick
-        middle = round(price * ONE / tick)
+        middle = round(self._price(market) * ONE / tick)
         half = max(1, round(middle * 0.00004 * random.uniform(0.5, 1.8)))
         bid, ask = max(1, middle - half), middle + half
         prints = []
@@ -112,6 +153,9 @@ class SyntheticFeed:
             prints.append(Print(random.random() < 0.5, self._lots(market, base, dollars)))
         size = self._lots(market, base, _BOOK_DOLLARS * random.uniform(0.5, 1.5))
         return Tick(bid * tick, ask * tick, size, prints)
+
+    def _price(self, market: Market) -> float:
+        return self._assets[market.base].price / self._assets[market.quote].price
 
     def _lots(self, market: Market, base: _Asset, dollars: float) -> int:
         step = market.lot_step

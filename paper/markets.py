@@ -6,6 +6,7 @@ import msgspec
 
 from paper.errors import BadSettings
 from paper.fixed import ONE, from_decimal
+from trading.instruments import Instrument
 
 DISCOUNT_ASSET = "BNB"
 DISCOUNT_PERCENT = 25
@@ -58,6 +59,26 @@ def market(base: str, quote: str, *, start: str, tick: str, step: str, notional_
         lot_step=from_decimal(Decimal(step)),
         notional_min=from_decimal(Decimal(notional_min)),
         start_price=from_decimal(Decimal(start)),
+    )
+
+
+def like(instrument: Instrument, start_price: Decimal) -> Market:
+    """A market with the rules of a real venue's."""
+    price_tick = from_decimal(instrument.price_tick)
+    lot_step = from_decimal(instrument.lot_step)
+    while price_tick * lot_step % ONE:
+        lot_step *= 10
+    return Market(
+        symbol=f"{instrument.base}{instrument.quote}",
+        base=instrument.base,
+        quote=instrument.quote,
+        price_tick=price_tick,
+        price_min=price_tick,
+        lot_step=lot_step,
+        notional_min=from_decimal(instrument.notional_min),
+        start_price=from_decimal(start_price),
+        maker_fee=from_decimal(instrument.maker_fee),
+        taker_fee=from_decimal(instrument.taker_fee),
     )
 
 

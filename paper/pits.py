@@ -18,7 +18,12 @@ class Pit:
         self.halted = False
         self.diffs: list[set[tuple[bool, int]]] = []
         """Where changes of the book are collected, one set for each who publishes them at a pace of its own."""
+        self.market_time: int | None = None
+        """The time that the market lives in, if a recording drives it; else it is the venue's."""
         self._update_id = 0
+
+    def time(self, now: int) -> int:
+        return now if self.market_time is None else self.market_time
 
     @property
     def update_id(self) -> int:

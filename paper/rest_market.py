@@ -1,14 +1,14 @@
 """Market data over REST: the rules, the clock, books, tapes, candles and tickers."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from paper import fixed
-from paper.candles import Candle, closing
+from paper.candles import DAY, HOUR, MINUTE, Candle, closing, opening
 from paper.endpoints import Endpoint, Methods, Routes
 from paper.errors import INVALID_SYMBOL, Refused, illegal, missing
 from paper.exchange_info import symbol_info
-from paper.fixed import text
+from paper.fixed import ONE, text, to_decimal
 from paper.limits import Limiter
 from paper.payloads import Json
 from paper.pits import Pit
@@ -35,6 +35,8 @@ class MarketDesk:
             ("GET", "/api/v3/uiKlines"): Endpoint(self.klines, weight=2),
             ("GET", "/api/v3/avgPrice"): Endpoint(self.average_price, weight=2),
             ("GET", "/api/v3/ticker/24hr"): Endpoint(self.ticker_24h, weight=_ticker_weight),
+            ("GET", "/api/v3/ticker"): Endpoint(self.ticker_window, weight=4),
+            ("GET", "/api/v3/ticker/tradingDay"): Endpoint(self.ticker_trading_day, weight=4),
             ("GET", "/api/v3/ticker/price"): Endpoint(self.ticker_price, weight=_price_weight),
             ("GET", "/api/v3/ticker/bookTicker"): Endpoint(self.ticker_book, weight=_price_weight),
         }
@@ -52,6 +54,8 @@ class MarketDesk:
             "uiKlines": Endpoint(self.klines, weight=2),
             "avgPrice": Endpoint(self.average_price, weight=2),
             "ticker.24hr": Endpoint(self.ticker_24h, weight=_ticker_weight),
+            "ticker": Endpoint(self.ticker_window, weight=4),
+            "ticker.tradingDay": Endpoint(self.ticker_trading_day, weight=4),
             "ticker.price": Endpoint(self.ticker_price, weight=_price_weight),
             "ticker.book": Endpoint(self.ticker_book, weight=_price_weight),
         }
@@ -116,8 +120,25 @@ class MarketDesk:
         return {"mins": 5, "price": text(pit.tape.average_price()), "closeTime": last}
 
     def ticker_24h(self, request: Request) -> Json | list[Json]:
-        make = mini_ticker if request.params.get("type") == "MINI" else full_ticker
-        return self._each(request, lambda pit: make(pit, request.now))
+        mini = _is_mini(request)
+        return self._each(request, lambda pit: (mini_ticker if mini else day_ticker)(pit, request.now, DAY))
+
+    def ticker_window(self, request: Request) -> Json | list[Json]:
+        """A window of any size, from a whole minute on. Asks for its symbols by name."""
+        size = _window(request.params.get("windowSize") or "1d")
+        return self._named(request, lambda pit: _sized(request, pit, size))
+
+    def ticker_trading_day(self, request: Request) -> Json | list[Json]:
+        def since_midnight(pit: Pit) -> Json:
+            at = pit.time(request.now)
+            return _sized(request, pit, at - opening("1d", at))
+
+        return self._named(request, since_midnight)
+
+    def _named(self, request: Request, make: Callable[[Pit], Json]) -> Json | list[Json]:
+        if not request.params.get("symbol") and not request.params.get("symbols"):
+            raise Refused(-1128, "Combination of optional parameters invalid.")
+        return self._each(request, make)
 
     def ticker_price(self, request: Request) -> Json | list[Json]:
         prices = self._venue.state.last_price
@@ -129,9 +150,9 @@ class MarketDesk:
     def _one(self, request: Request) -> Pit:
         return self._venue.pit(request.text("symbol"))
 
-    def _each(self, request: Request, make: Any) -> Json | list[Json]:
+    def _each(self, request: Request, make: Callable[[Pit], Json]) -> Json | list[Json]:
         if request.params.get("symbol"):
-            return make(self._one(request))  # type: ignore[no-any-return]
+            return make(self._one(request))
         return [make(pit) for pit in self._asked(request)]
 
     def _asked(self, request: Request) -> list[Pit]:
@@ -166,49 +187,69 @@ def book_ticker(pit: Pit) -> Json:
     }
 
 
-def mini_ticker(pit: Pit, now: int) -> Json:
-    day = _day(pit, now)
+def mini_ticker(pit: Pit, now: int, length_ms: int) -> Json:
+    window, at = _of(pit, now, length_ms), pit.time(now)
+    trades = pit.tape.trades
     return {
         "symbol": pit.market.symbol,
-        "openPrice": text(day.open),
-        "highPrice": text(day.high),
-        "lowPrice": text(day.low),
-        "lastPrice": text(day.close),
-        "volume": text(day.volume),
-        "quoteVolume": text(day.quote_volume),
-        **_span(pit, day, now),
+        "openPrice": text(window.open),
+        "highPrice": text(window.high),
+        "lowPrice": text(window.low),
+        "lastPrice": text(window.close),
+        "volume": text(window.volume),
+        "quoteVolume": text(window.quote_volume),
+        "openTime": (at - length_ms) // MINUTE * MINUTE,
+        "closeTime": at,
+        "firstId": max(1, trades[-1].id - window.trades + 1) if trades else -1,
+        "lastId": trades[-1].id if trades else -1,
+        "count": window.trades,
     }
 
 
-def full_ticker(pit: Pit, now: int) -> Json:
-    day = _day(pit, now)
-    change = day.close - day.open
+def window_ticker(pit: Pit, now: int, length_ms: int) -> Json:
+    window = _of(pit, now, length_ms)
+    change = window.close - window.open
+    average = window.quote_volume * ONE // window.volume if window.volume else window.close
+    return mini_ticker(pit, now, length_ms) | {
+        "priceChange": text(change),
+        "priceChangePercent": f"{to_decimal(change * 100 * ONE // window.open):.3f}",
+        "weightedAvgPrice": text(average),
+    }
+
+
+def day_ticker(pit: Pit, now: int, length_ms: int = DAY) -> Json:
+    window = _of(pit, now, length_ms)
     last = pit.tape.trades[-1] if pit.tape.trades else None
     best = book_ticker(pit)
-    return mini_ticker(pit, now) | {
-        "priceChange": text(change),
-        "priceChangePercent": f"{fixed.to_decimal(change * 100 * fixed.ONE // day.open):.3f}",
-        "weightedAvgPrice": text(day.quote_volume * fixed.ONE // day.volume if day.volume else day.close),
-        "prevClosePrice": text(day.open),
+    return window_ticker(pit, now, length_ms) | {
+        "prevClosePrice": text(window.open),
         "lastQty": text(last.quantity if last else 0),
         **{name: best[name] for name in ("bidPrice", "bidQty", "askPrice", "askQty")},
     }
 
 
-def _span(pit: Pit, day: Candle, now: int) -> Json:
-    trades = pit.tape.trades
-    return {
-        "openTime": now - 86_400_000,
-        "closeTime": now,
-        "firstId": max(1, trades[-1].id - day.trades + 1) if trades else -1,
-        "lastId": trades[-1].id if trades else -1,
-        "count": day.trades,
-    }
-
-
-def _day(pit: Pit, now: int) -> Candle:
+def _of(pit: Pit, now: int, length_ms: int) -> Candle:
     start = pit.market.start_price
-    return pit.tape.day(now) or Candle(now, start, start, start, start)
+    return pit.tape.window(pit.time(now), length_ms) or Candle(now, start, start, start, start)
+
+
+def _sized(request: Request, pit: Pit, length_ms: int) -> Json:
+    return (mini_ticker if _is_mini(request) else window_ticker)(pit, request.now, length_ms)
+
+
+def _is_mini(request: Request) -> bool:
+    kind = request.params.get("type") or "FULL"
+    if kind not in {"FULL", "MINI"}:
+        raise Refused(-1139, "Invalid ticker type.")
+    return kind == "MINI"
+
+
+def _window(size: str) -> int:
+    number, unit = size[:-1], size[-1:]
+    most = {"m": 59, "h": 23, "d": 7}.get(unit, 0)
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= most:
+        raise illegal("windowSize", "^[0-9]{1,20}(m|h|d)$")
+    return int(number) * {"m": MINUTE, "h": HOUR, "d": DAY}[unit]
 
 
 def _trade(trade: PublicTrade) -> Json:

@@ -16,14 +16,17 @@ from paper.delivery import Delivery
 from paper.dispatch import Dispatch
 from paper.endpoints import Methods, Routes
 from paper.errors import BadSettings
-from paper.facts import Fact, MarketMoved, MinuteClosed, Opened, OrderEnded, Traded
+from paper.facts import Fact, MarketMoved, Opened, OrderEnded, Traded
 from paper.faults import Fault, FaultKind, Faults, read_faults
 from paper.feed import Feed
+from paper.feed_live import LiveFeed, LiveSource
+from paper.feed_replay import ReplayFeed
 from paper.feed_synthetic import SyntheticFeed
 from paper.front import Front
 from paper.journal import Journal
 from paper.limits import Limiter
 from paper.orders import Order, Status
+from paper.recordings import read_recording
 from paper.rest_account import AccountDesk
 from paper.rest_lists import ListDesk
 from paper.rest_market import MarketDesk
@@ -54,8 +57,17 @@ class PaperExchange:
     What was acknowledged before `stop`, or before a kill, is there again after the next `start` on the same journal.
     """
 
-    def __init__(self, settings: PaperSettings, *, true_clock: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self,
+        settings: PaperSettings,
+        *,
+        live: LiveSource | None = None,
+        true_clock: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        if (settings.feed == "live") != (live is not None):
+            raise BadSettings("feed live needs a venue to follow, and no other feed takes one")
         self.settings = settings
+        self._live = live
         self.admin_token = settings.admin_token or secrets.token_urlsafe(24)
         self.port = settings.port
         self._true_clock = true_clock
@@ -70,7 +82,7 @@ class PaperExchange:
         self._limiter = Limiter(settings.limits)
         self._delivery = Delivery(self.faults, true_clock)
         self._crowds = {symbol: Crowd(self.venue, symbol) for symbol in self.venue.pits}
-        self._feed: Feed | None = None
+        self._feed = self._make_feed()
         self._front = self._make_front()
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
@@ -93,16 +105,18 @@ class PaperExchange:
         self._journal.start()
         self._begin()
         self.venue.restore()
+        if self._feed is not None:
+            remembered_at, memory = self._state.feed_memory
+            self._feed.resume(self._state.step, memory=memory, remembered_at=remembered_at)
         if self.settings.faults is not None:
             self.faults.add(_read_script(self.settings.faults), self._true_clock())
-        self._feed = self._make_feed()
         self.advance(self.clock())
         await self.commit()
         await self._listen()
-        self._tasks = [
-            asyncio.create_task(self._run_market(), name="paper market"),
-            asyncio.create_task(self._run_pace(), name="paper pace"),
-        ]
+        for name, loop in (("market", self._run_market()), ("pace", self._run_pace())):
+            self._tasks.append(asyncio.create_task(loop, name=f"paper {name}"))
+        if isinstance(self._feed, LiveFeed):
+            self._tasks.append(asyncio.create_task(self._feed.run(), name="paper live quotes"))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -127,16 +141,15 @@ class PaperExchange:
         state = self._state
         if self._feed is not None:
             step = state.step + 1
-            for symbol, tick in self._feed.step(step).items():
+            ticks = self._feed.step(step)
+            for symbol, crowd in self._crowds.items():
                 if not self.venue.pits[symbol].halted:
-                    self._crowds[symbol].follow(tick, now)
+                    crowd.follow(ticks.get(symbol), now)
             moved = {symbol: (state.last_price[symbol], state.next_trade_id[symbol]) for symbol in self.venue.pits}
             memory = self._feed.memory() if step % _MEMORY_EVERY == 0 else ()
             self.venue.record(MarketMoved(step=step, at=now, markets=moved, feed=memory))
-        for symbol, pit in self.venue.pits.items():
-            closed = pit.tape.roll(now)
-            if closed is not None:
-                self.venue.record(MinuteClosed(symbol=symbol, candle=closed))
+        for pit in self.venue.pits.values():
+            self.venue.roll(pit, now)
 
     def disturb(self) -> None:
         """Do what the faults in force ask for, as far as it is not done to single requests or events."""
@@ -229,26 +242,25 @@ class PaperExchange:
     def _begin(self) -> None:
         settings, opened = self.settings, self._state.opened
         if opened is None:
-            self.venue.record(Opened(feed=settings.feed, seed=settings.seed, at=self.clock()))
+            opened = Opened(feed=settings.feed, seed=settings.seed, at=self.clock())
+            self.venue.record(opened)
         elif (opened.feed, opened.seed) != (settings.feed, settings.seed):
             raise BadSettings(
                 f"the journal {settings.journal} belongs to feed {opened.feed} with seed {opened.seed}: "
                 "start with these, or choose another journal"
             )
+        if isinstance(self._feed, SyntheticFeed):
+            for symbol, candles in self._feed.history(settings.history_minutes, opened.at).items():
+                self._state.minutes[symbol].extendleft(reversed(candles))
 
     def _make_feed(self) -> Feed | None:
         settings = self.settings
-        if settings.feed == "none":
-            return None
-        feed = SyntheticFeed(
-            settings.markets, seed=settings.seed, steps_per_s=settings.steps_per_s, speed=settings.speed
-        )
-        remembered_at, memory = self._state.feed_memory
-        if memory:
-            feed.remember(memory)
-        for step in range(remembered_at + 1, self._state.step + 1):
-            feed.step(step)
-        return feed
+        pace = {"steps_per_s": settings.steps_per_s, "speed": settings.speed}
+        if settings.feed == "synthetic":
+            return SyntheticFeed(settings.markets, seed=settings.seed, **pace)
+        if settings.replay is not None:
+            return ReplayFeed(read_recording(settings.replay, self._state.markets), self._state.markets, **pace)
+        return LiveFeed(self._live, settings.markets) if self._live is not None else None
 
     async def _run_market(self) -> None:
         period = 1 / self.settings.steps_per_s
@@ -293,12 +305,12 @@ def _read_script(path: Path) -> list[Fault]:
         raise BadSettings(f"cannot read the faults in {path}: {problem.strerror}") from None
 
 
-async def serve(settings: PaperSettings) -> None:
+async def serve(settings: PaperSettings, *, live: LiveSource | None = None) -> None:
     """Run until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    exchange = PaperExchange(settings)
+    exchange = PaperExchange(settings, live=live)
     await exchange.start()
     try:
         await stopped.wait()

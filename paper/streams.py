@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from paper.candles import INTERVALS, Candle, closing
+from paper.candles import DAY, HOUR, INTERVALS, Candle, closing
 from paper.connections import Connection
 from paper.errors import Refused
 from paper.fixed import text
 from paper.payloads import Json
 from paper.pits import Pit
-from paper.rest_market import full_ticker, mini_ticker
+from paper.rest_market import day_ticker, mini_ticker, window_ticker
 from paper.tape import AggregateTrade, PublicTrade
 from paper.venue import Venue
 
@@ -27,6 +27,8 @@ class Streams:
         self._combined: dict[str, set[Connection]] = {}
         self._tops: dict[str, tuple[int, int, int, int]] = {}
         self._diffs: dict[str, _Diff] = {}
+        self._candles: dict[str, int] = {}
+        """When the candle opened that each stream told of last."""
         self._encode = msgspec.json.encode
 
     def subscribe(self, connection: Connection, name: str, *, combined: bool) -> None:
@@ -68,7 +70,8 @@ class Streams:
             if pace_ms == 1000:
                 self._publish_second(symbol, pit, now)
         if pace_ms == 1000:
-            for name, make in (("!miniTicker@arr", _mini), ("!ticker@arr", _full)):
+            for kind, make in _EACH_SECOND.items():
+                name = f"!{kind}@arr"
                 if self._wanted(name):
                     self._send(name, [make(pit, now) for pit in self._venue.pits.values()])
 
@@ -109,20 +112,20 @@ class Streams:
 
     def _publish_second(self, symbol: str, pit: Pit, now: int) -> None:
         prefix = symbol.lower()
-        makers: tuple[tuple[str, Callable[[Pit, int], Json]], ...] = (
-            ("miniTicker", _mini),
-            ("ticker", _full),
-            ("avgPrice", _average),
-        )
-        for kind, make in makers:
+        for kind, make in _EACH_SECOND.items():
             if self._wanted(f"{prefix}@{kind}"):
                 self._send(f"{prefix}@{kind}", make(pit, now))
         for interval in INTERVALS:
             name = f"{prefix}@kline_{interval}"
             if self._wanted(name):
-                candles = pit.tape.candles(interval, None, None, 1)
-                if candles:
-                    self._send(name, _kline(symbol, interval, candles[-1], now))
+                self._publish_candles(name, pit, interval, now)
+
+    def _publish_candles(self, name: str, pit: Pit, interval: str, now: int) -> None:
+        """The candle that is growing; before it, once, each that has closed since the last time."""
+        told = self._candles.get(name)
+        for candle in pit.tape.candles(interval, told, None, 1000)[-1 if told is None else 0 :]:
+            self._candles[name] = candle.opened_at
+            self._send(name, _kline(pit.market.symbol, interval, candle, pit.time(now)))
 
     def _wanted(self, name: str) -> bool:
         return name in self._raw or name in self._combined
@@ -224,40 +227,59 @@ def _partial(pit: Pit, levels: int) -> Json:
     }
 
 
-def _mini(pit: Pit, now: int) -> Json:
-    day = mini_ticker(pit, now)
+def _mini_of(window: Json, event: str, now: int) -> Json:
     return {
-        "e": "24hrMiniTicker",
+        "e": event,
         "E": now,
-        "s": day["symbol"],
-        "c": day["lastPrice"],
-        "o": day["openPrice"],
-        "h": day["highPrice"],
-        "l": day["lowPrice"],
-        "v": day["volume"],
-        "q": day["quoteVolume"],
+        "s": window["symbol"],
+        "c": window["lastPrice"],
+        "o": window["openPrice"],
+        "h": window["highPrice"],
+        "l": window["lowPrice"],
+        "v": window["volume"],
+        "q": window["quoteVolume"],
     }
+
+
+def _changes_of(window: Json) -> Json:
+    return {
+        "p": window["priceChange"],
+        "P": window["priceChangePercent"],
+        "w": window["weightedAvgPrice"],
+        "O": window["openTime"],
+        "C": window["closeTime"],
+        "F": window["firstId"],
+        "L": window["lastId"],
+        "n": window["count"],
+    }
+
+
+def _mini(pit: Pit, now: int) -> Json:
+    return _mini_of(mini_ticker(pit, now, DAY), "24hrMiniTicker", now)
+
+
+def _windowed(name: str, length_ms: int) -> Callable[[Pit, int], Json]:
+    def make(pit: Pit, now: int) -> Json:
+        window = window_ticker(pit, now, length_ms)
+        return _mini_of(window, name, now) | _changes_of(window)
+
+    return make
 
 
 def _full(pit: Pit, now: int) -> Json:
-    day = full_ticker(pit, now)
-    return _mini(pit, now) | {
-        "e": "24hrTicker",
-        "p": day["priceChange"],
-        "P": day["priceChangePercent"],
-        "w": day["weightedAvgPrice"],
-        "x": day["prevClosePrice"],
-        "Q": day["lastQty"],
-        "b": day["bidPrice"],
-        "B": day["bidQty"],
-        "a": day["askPrice"],
-        "A": day["askQty"],
-        "O": day["openTime"],
-        "C": day["closeTime"],
-        "F": day["firstId"],
-        "L": day["lastId"],
-        "n": day["count"],
-    }
+    day = day_ticker(pit, now)
+    return (
+        _mini_of(day, "24hrTicker", now)
+        | _changes_of(day)
+        | {
+            "x": day["prevClosePrice"],
+            "Q": day["lastQty"],
+            "b": day["bidPrice"],
+            "B": day["bidQty"],
+            "a": day["askPrice"],
+            "A": day["askQty"],
+        }
+    )
 
 
 def _average(pit: Pit, now: int) -> Json:
@@ -298,3 +320,13 @@ def _kline(symbol: str, interval: str, candle: Candle, now: int) -> Json:
             "B": "0",
         },
     }
+
+
+_EACH_SECOND: dict[str, Callable[[Pit, int], Json]] = {
+    "miniTicker": _mini,
+    "ticker": _full,
+    "avgPrice": _average,
+    "ticker_1h": _windowed("1hTicker", HOUR),
+    "ticker_4h": _windowed("4hTicker", 4 * HOUR),
+    "ticker_1d": _windowed("1dTicker", DAY),
+}

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from paper.candles import DAY, MINUTE, SECOND, Candle, closing, merged, opening
+from paper.candles import MINUTE, SECOND, Candle, closing, joined, merged, opening
 from paper.fixed import ONE, product
 from paper.markets import Market
 
 _TRADES_KEPT = 5_000
 _SECONDS_KEPT = 1_800
-_MINUTES_KEPT = 14 * 24 * 60
+_MINUTES_KEPT = 5 * 24 * 60
+_FLAT_MINUTES_MAX = 24 * 60
 _AVERAGE_MINUTES = 5
 
 
@@ -50,40 +51,44 @@ class Tape:
         self.minute: Candle | None = None
         self.seconds: deque[Candle] = deque(maxlen=_SECONDS_KEPT)
         self._average: tuple[int, int] = (0, 0)
-        self._day: tuple[int, Candle | None] = (0, None)
+        self._windows: dict[int, tuple[tuple[int, int], Candle | None]] = {}
 
     @staticmethod
     def history() -> deque[Candle]:
         return deque(maxlen=_MINUTES_KEPT)
 
-    def add(self, trade_id: int, price: int, quantity: int, now: int, *, buyer_maker: bool) -> None:
+    def add(self, trade_id: int, price: int, quantity: int, at: int, *, buyer_maker: bool) -> None:
         quote = product(price, quantity)
-        trade = PublicTrade(trade_id, price, quantity, quote, now, buyer_maker)
+        trade = PublicTrade(trade_id, price, quantity, quote, at, buyer_maker)
         self.trades.append(trade)
         self.fresh.append(trade)
         last = self.aggregates[-1] if self.aggregates else None
-        if last is not None and (last.at, last.price, last.buyer_maker) == (now, price, buyer_maker):
+        if last is not None and (last.at, last.price, last.buyer_maker) == (at, price, buyer_maker):
             last.quantity += quantity
             last.last_id = trade_id
         else:
             number = last.id + 1 if last is not None else trade_id
-            self.aggregates.append(AggregateTrade(number, price, quantity, trade_id, trade_id, now, buyer_maker))
+            self.aggregates.append(AggregateTrade(number, price, quantity, trade_id, trade_id, at, buyer_maker))
         if self.minute is None:
-            self.minute = Candle(now // MINUTE * MINUTE, price, price, price, price)
+            self.minute = Candle(at // MINUTE * MINUTE, price, price, price, price)
         self.minute.add(price, quantity, quote, taker_bought=not buyer_maker)
-        opened_at = now // SECOND * SECOND
+        opened_at = at // SECOND * SECOND
         if not self.seconds or self.seconds[-1].opened_at != opened_at:
             self.seconds.append(Candle(opened_at, price, price, price, price))
         self.seconds[-1].add(price, quantity, quote, taker_bought=not buyer_maker)
 
-    def roll(self, now: int) -> Candle | None:
-        """The minute that is over, if one is. The next begins flat, at the last price."""
-        minute = self.minute
-        if minute is None or now < minute.opened_at + MINUTE:
-            return None
-        close = minute.close
-        self.minute = Candle(now // MINUTE * MINUTE, close, close, close, close)
-        return minute
+    def roll(self, at: int) -> list[Candle]:
+        """The minutes that are over, oldest first; flat ones where nobody traded. The next begins at the last price."""
+        minute, over = self.minute, []
+        while minute is not None and at >= minute.opened_at + MINUTE:
+            over.append(minute)
+            opened_at = minute.opened_at + MINUTE
+            if len(over) > _FLAT_MINUTES_MAX:
+                opened_at = at // MINUTE * MINUTE
+            close = minute.close
+            minute = Candle(opened_at, close, close, close, close)
+        self.minute = minute
+        return over
 
     def average_price(self) -> int:
         """Of the last minutes, weighted by volume."""
@@ -115,27 +120,16 @@ class Tape:
         candles = list(source) if interval in {"1s", "1m"} else merged(interval, source)
         return candles[:limit] if start is not None else candles[-limit:]
 
-    def day(self, now: int) -> Candle | None:
-        """The last 24 hours as one candle."""
-        since = now - DAY
-        edge, closed = self._day
-        minute_now = now // MINUTE
-        if edge != minute_now:
-            recent = [candle for candle in self.minutes if candle.opened_at >= since]
-            closed = None
-            for candle in recent:
-                if closed is None:
-                    closed = msgspec.structs.replace(candle)
-                else:
-                    closed.extend(candle)
-            self._day = (minute_now, closed)
-        if self.minute is None:
-            return closed
-        if closed is None:
-            return self.minute
-        whole = msgspec.structs.replace(closed)
-        whole.extend(self.minute)
-        return whole
+    def window(self, at: int, length_ms: int) -> Candle | None:
+        """The time up to a moment as one candle, from a whole minute on."""
+        edge = (at // MINUTE, length_ms)
+        closed = self._windows.get(length_ms)
+        if closed is None or closed[0] != edge:
+            since = (at - length_ms) // MINUTE * MINUTE
+            past = joined(candle for candle in self.minutes if candle.opened_at >= since)
+            closed = self._windows[length_ms] = (edge, past)
+        recent = [candle for candle in (closed[1], self.minute) if candle is not None]
+        return joined(recent)
 
     def _all_minutes(self) -> Iterable[Candle]:
         yield from self.minutes

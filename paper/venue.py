@@ -26,7 +26,7 @@ from paper.errors import (
     rejected,
 )
 from paper.execution import Execution, quantity_for
-from paper.facts import AccountOpened, Fact, FundsMoved, ListAccepted, OrderAccepted
+from paper.facts import AccountOpened, Fact, FundsMoved, ListAccepted, MinuteClosed, OrderAccepted
 from paper.filters import NewOrder
 from paper.matching import Resting
 from paper.orders import CONDITIONAL, Order, OrderList, OrderType, Status
@@ -92,6 +92,11 @@ class Venue:
         return moved
 
     # Orders
+
+    def roll(self, pit: Pit, now: int) -> None:
+        """Close the minutes that are over in that market."""
+        for minute in pit.tape.roll(pit.time(now)):
+            self.record(MinuteClosed(symbol=pit.market.symbol, candle=minute))
 
     def check(self, new: NewOrder) -> Pit:
         """What the market's rules have against an order, whoever sends it."""
