@@ -84,18 +84,21 @@ def fold(position: Position, fill: Fill) -> Position:
         # A fee can eat a fill whole: nothing is held of it, so its cost is a loss and not a lot.
         realised -= cost
     change, spent = change_of(fill)
-    after = Position(
+    won = realised if closed and realised > 0 else ZERO
+    lost = -realised if closed and realised <= 0 else ZERO
+    wins = 1 if won else 0
+    losses = 1 if closed and not won else 0
+    return Position(
         quantity=position.quantity + change,
         cost=position.cost + spent + realised,
         realised=position.realised + realised,
         lots=lots,
-        wins=position.wins,
-        losses=position.losses,
-        won=position.won,
-        lost=position.lost,
-        losses_in_row=position.losses_in_row,
+        wins=position.wins + wins,
+        losses=position.losses + losses,
+        won=position.won + won,
+        lost=position.lost + lost,
+        losses_in_row=0 if wins else position.losses_in_row + losses,
     )
-    return _score(after, realised) if closed else after
 
 
 def change_of(fill: Fill) -> tuple[Decimal, Decimal]:
@@ -114,14 +117,3 @@ def change_of(fill: Fill) -> tuple[Decimal, Decimal]:
 def _part(cost: Decimal, quantity: Decimal, whole: Decimal) -> Decimal:
     """The share of a cost that belongs to a part of its quantity."""
     return cost if quantity == whole else (cost * quantity / whole).quantize(CENT)
-
-
-def _score(position: Position, realised: Decimal) -> Position:
-    if realised > 0:
-        return msgspec.structs.replace(position, wins=position.wins + 1, won=position.won + realised, losses_in_row=0)
-    return msgspec.structs.replace(
-        position,
-        losses=position.losses + 1,
-        lost=position.lost - realised,
-        losses_in_row=position.losses_in_row + 1,
-    )

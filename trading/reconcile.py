@@ -4,7 +4,7 @@ A slot's wish is for a total over all attempts of its cycle. Only what is missin
 of that slot is on its way, unanswered or working: so wanting twice or hearing twice never trades twice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -54,7 +54,7 @@ NO_DIFFERENCE = Difference(missing=(), surplus=(), misfits=())
 
 
 def reconcile(
-    desired: Iterable[DesiredOrder],
+    desired: Sequence[DesiredOrder],
     *,
     slots: Mapping[Slot, SlotFacts],
     instruments: Mapping[Symbol, Instrument],
@@ -66,10 +66,22 @@ def reconcile(
     missing: list[Missing] = []
     surplus: list[Order] = []
     misfits: list[Misfit] = []
-    wanted: set[Slot] = set()
     for wish in desired:
-        wanted.add(wish.slot)
         facts = slots.get(wish.slot)
+        if facts is not None and facts.live:
+            # The common case, seen without rounding anything: the one order is the wish, and nothing of it filled.
+            order = facts.live[0]
+            if (
+                order.price == wish.price
+                and order.quantity == wish.quantity
+                and not facts.filled
+                and order.cycle == wish.cycle
+                and order.kind is wish.kind
+                and order.side is wish.side
+                and order.symbol == wish.symbol
+                and len(facts.live) == 1
+            ):
+                continue
         found = _compare(wish, facts, instruments[wish.symbol], quotes.get(wish.symbol), now)
         if isinstance(found, Missing):
             missing.append(found)
@@ -77,9 +89,8 @@ def reconcile(
             misfits.append(found)
         elif found and facts is not None:
             surplus += facts.live
-    for slot, facts in slots.items():
-        if facts.live and slot not in wanted:
-            surplus += facts.live
+    for slot in sorted(slots.keys() - {wish.slot for wish in desired}):
+        surplus += slots[slot].live
     if not (missing or surplus or misfits):
         return NO_DIFFERENCE
     frozen = {order.symbol for facts in slots.values() for order in facts.live if order.state is OrderState.UNKNOWN}

@@ -1,6 +1,6 @@
 """From what a trader knows to what it does: guard, strategy, reconcile, risk, in this order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,6 +39,7 @@ SHOW_AGAIN = timedelta(minutes=10)
 BALANCE_LAG = timedelta(seconds=3)
 """A fill may be heard before the balance it brought: only a lack that lasts is worth a line."""
 ERROR_PAUSE = timedelta(seconds=1)
+INFINITE = Decimal("Infinity")
 MINUTE = timedelta(minutes=1)
 CLOSE_MODES = (CloseMode.CANCEL, CloseMode.LIMIT, CloseMode.MARKET)
 """From the weakest to the strongest."""
@@ -177,7 +178,7 @@ def _close_down(state: TraderState, mode: CloseMode, now: datetime) -> Decided:
     return state, (record(now, "run_closed", None, reason), RunClosed(reason))
 
 
-def _perform(state: TraderState, wishes: Iterable[DesiredOrder], now: datetime) -> Decided:
+def _perform(state: TraderState, wishes: Sequence[DesiredOrder], now: datetime) -> Decided:
     """Make the orders at the venue be these."""
     refused: dict[DesiredOrder, Refusal] = {}
     allowed = _permitted(state, wishes, refused, now)
@@ -207,12 +208,12 @@ def _perform(state: TraderState, wishes: Iterable[DesiredOrder], now: datetime) 
 
 
 def _permitted(
-    state: TraderState, wishes: Iterable[DesiredOrder], refused: dict[DesiredOrder, Refusal], now: datetime
-) -> list[DesiredOrder]:
+    state: TraderState, wishes: Sequence[DesiredOrder], refused: dict[DesiredOrder, Refusal], now: datetime
+) -> Sequence[DesiredOrder]:
     """Without what the controls forbid. What stands already and is forbidden now is thereby withdrawn."""
     entries = entries_allowed(state.memory.watch, now, state.zone)
     if entries and state.control is Control.ACTIVE and not state.symbol_controls:
-        return list(wishes)
+        return wishes
     allowed = []
     for wish in wishes:
         control = _control(state, wish.symbol, entries=entries)
@@ -330,18 +331,20 @@ def _count_error(state: TraderState, error: Exception, now: datetime) -> Decided
 
 
 def _validate(state: TraderState, wish: Wish) -> None:
-    slots = {order.slot for order in wish.orders}
-    if len(slots) != len(wish.orders):
+    if len({order.slot for order in wish.orders}) != len(wish.orders):
         raise BadWish("two orders wish for the same slot")
+    symbols, market = state.needs.symbols, OrderKind.MARKET
     for order in wish.orders:
-        if order.symbol not in state.needs.symbols:
+        price = order.price
+        if order.symbol not in symbols:
             raise BadWish(f"{order.slot} is in {order.symbol}, which the strategy did not say that it needs")
-        if not (order.quantity.is_finite() and order.quantity > 0):
+        # A NaN compares with nothing: it raises, and counts as an error of the strategy all the same.
+        if not ZERO < order.quantity < INFINITE:
             raise BadWish(f"{order.slot} has quantity {order.quantity}")
-        if (order.price is None) is not (order.kind is OrderKind.MARKET):
-            raise BadWish(f"{order.slot} is {order.kind} with price {order.price}")
-        if order.price is not None and not (order.price.is_finite() and order.price > 0):
-            raise BadWish(f"{order.slot} has price {order.price}")
+        if (price is None) is not (order.kind is market):
+            raise BadWish(f"{order.slot} is {order.kind} with price {price}")
+        if price is not None and not ZERO < price < INFINITE:
+            raise BadWish(f"{order.slot} has price {price}")
 
 
 def _view(state: TraderState, now: datetime) -> View:

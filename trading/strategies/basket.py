@@ -17,7 +17,7 @@ from typing import Annotated
 
 import msgspec
 
-from trading.ids import Slot, Symbol
+from trading.ids import Slot
 from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
 from trading.params import Problem, amount
@@ -137,7 +137,7 @@ def _hear(view: View, state: BasketState) -> tuple[BasketState, frozenset[str]]:
 
 
 def _step(view: View, state: BasketState, params: BasketParams, notes: list[Note], told: frozenset[str]) -> BasketState:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     match state.phase:
         case Phase.RESTING:
             if state.rest_until is not None and view.now < state.rest_until:
@@ -164,7 +164,7 @@ def _step(view: View, state: BasketState, params: BasketParams, notes: list[Note
 
 
 def _open(view: View, state: BasketState, params: BasketParams, notes: list[Note]) -> BasketState:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     number = state.deal.number + 1
     anchor = params.anchor if params.anchor is not None and number == 1 else view.quotes[symbol].mid
     prices = below(
@@ -186,7 +186,7 @@ def _look_for_anchor(
     view: View, state: BasketState, params: BasketParams, notes: list[Note], told: frozenset[str]
 ) -> BasketState:
     """With nothing bought: whether P0 is still the place to wait."""
-    bid = view.quotes[Symbol(params.symbol)].bid
+    bid = view.quotes[params.symbol].bid
     far = params.reanchor_pct is not None and bid > state.anchor * (1 + params.reanchor_pct / 100)
     if "reanchor" in told or (far and params.reanchor is Anchoring.AUTO):
         notes.append(_note("reanchor", params, "leaves its anchor", anchor=state.anchor, bid=bid))
@@ -204,7 +204,7 @@ def _close(state: BasketState, deal: Deal, params: BasketParams, notes: list[Not
 
 
 def _finish(view: View, state: BasketState, params: BasketParams, notes: list[Note]) -> BasketState:
-    if not is_over(view, Symbol(params.symbol), state.deal):
+    if not is_over(view, params.symbol, state.deal):
         return state
     total = tally(view, state.deal.number)
     profit = total.received - total.paid
@@ -220,7 +220,7 @@ def _orders(view: View, state: BasketState, params: BasketParams) -> list[Desire
     if state.phase not in (Phase.ACTIVE, Phase.CLOSING):
         return []
     levels = _levels(view, state, params) if state.phase is Phase.ACTIVE else []
-    return [*levels, *sales(view, Symbol(params.symbol), state.deal, _exits(params))]
+    return [*levels, *sales(view, params.symbol, state.deal, _exits(params))]
 
 
 def _levels(view: View, state: BasketState, params: BasketParams) -> list[DesiredOrder]:
@@ -233,7 +233,7 @@ def _levels(view: View, state: BasketState, params: BasketParams) -> list[Desire
             DesiredOrder(
                 slot=Slot(f"B:{number}"),
                 cycle=state.deal.number,
-                symbol=Symbol(params.symbol),
+                symbol=params.symbol,
                 side=Side.BUY,
                 kind=OrderKind.LIMIT,
                 quantity=level.quantity,
@@ -259,4 +259,4 @@ def _count(params: BasketParams) -> int:
 
 
 def _note(kind: str, params: BasketParams, reason: str, **detail: object) -> Note:
-    return Note(kind=kind, symbol=Symbol(params.symbol), reason=reason, detail=detail)
+    return Note(kind=kind, symbol=params.symbol, reason=reason, detail=detail)

@@ -35,7 +35,7 @@ from trading.reconcile import left_of
 from trading.slots import SlotFacts
 
 SymbolName = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$", max_length=40, description="a market, for instance BTC/USDT")
+    Symbol, msgspec.Meta(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$", max_length=40, description="a market, for instance BTC/USDT")
 ]
 
 

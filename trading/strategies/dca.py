@@ -6,7 +6,6 @@
 
 import msgspec
 
-from trading.ids import Symbol
 from trading.params import Problem
 from trading.strategies import dca_price, dca_time
 from trading.strategies.contract import Needs, Strategy, View, Wish
@@ -24,7 +23,7 @@ class DcaState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def needs(params: DcaParams) -> Needs:
-    return Needs(symbols=(Symbol(params.symbol),))
+    return Needs(symbols=(params.symbol,))
 
 
 def check(params: DcaParams) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from trading.ids import Slot, Symbol
+from trading.ids import Slot
 from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
 from trading.params import Problem, amount
@@ -111,7 +111,7 @@ def decide(view: View, state: PriceState, params: PriceParams) -> Wish:
 
 
 def _step(view: View, state: PriceState, params: PriceParams, notes: list[Note]) -> PriceState:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     match state.phase:
         case Phase.RESTING:
             if state.rest_until is not None and view.now < state.rest_until:
@@ -140,7 +140,7 @@ def _step(view: View, state: PriceState, params: PriceParams, notes: list[Note])
 
 
 def _open(view: View, state: PriceState, params: PriceParams, notes: list[Note]) -> PriceState:
-    ask = view.quotes[Symbol(params.symbol)].ask
+    ask = view.quotes[params.symbol].ask
     number = state.deal.number + 1
     quantity = (params.base_order / ask).quantize(Decimal("1E-12"), ROUND_FLOOR)
     notes.append(_note("deal_opened", params, "buys its base order", deal=number, ask=ask))
@@ -155,7 +155,7 @@ def _climb_down(view: View, state: PriceState, params: PriceParams) -> PriceStat
     for number in range(params.safety_orders):
         below_pct += params.step_pct * params.step_scale**number
         price, money = base_price * (1 - below_pct / 100), params.safety_order * params.volume_scale**number
-        rungs.append(Rung(*fitted(view.instruments[Symbol(params.symbol)], price, money)))
+        rungs.append(Rung(*fitted(view.instruments[params.symbol], price, money)))
     return msgspec.structs.replace(state, phase=Phase.ACTIVE, base_price=base_price, rungs=tuple(rungs))
 
 
@@ -170,7 +170,7 @@ def _orders(view: View, state: PriceState, params: PriceParams) -> list[DesiredO
     if state.phase is Phase.OPENING:
         return [_base(state, params)]
     waiting = _waiting(view, state, params) if state.phase is Phase.ACTIVE else []
-    return [*waiting, *sales(view, Symbol(params.symbol), state.deal, _exits(params))]
+    return [*waiting, *sales(view, params.symbol, state.deal, _exits(params))]
 
 
 def _waiting(view: View, state: PriceState, params: PriceParams) -> list[DesiredOrder]:
@@ -193,7 +193,7 @@ def _buy(state: PriceState, params: PriceParams, slot: Slot, quantity: Decimal, 
     return DesiredOrder(
         slot=slot,
         cycle=state.deal.number,
-        symbol=Symbol(params.symbol),
+        symbol=params.symbol,
         side=Side.BUY,
         kind=OrderKind.MARKET if price is None else OrderKind.LIMIT,
         quantity=quantity,
@@ -212,4 +212,4 @@ def _exits(params: PriceParams) -> Exits:
 
 
 def _note(kind: str, params: PriceParams, reason: str, **detail: object) -> Note:
-    return Note(kind=kind, symbol=Symbol(params.symbol), reason=reason, detail=detail)
+    return Note(kind=kind, symbol=params.symbol, reason=reason, detail=detail)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from trading.ids import Slot, Symbol
+from trading.ids import Slot
 from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
 from trading.params import amount
@@ -55,7 +55,7 @@ def decide(view: View, state: TimeState, params: TimeParams) -> Wish:
 
 
 def _begin(view: View, state: TimeState, params: TimeParams, notes: list[Note]) -> TimeState:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     ask = view.quotes[symbol].ask
     due_at = _next(state.due_at or view.now, view.now, timedelta(seconds=params.interval_s))
     if params.only_below is not None and ask >= params.only_below:
@@ -76,7 +76,7 @@ def _note_down(view: View, state: TimeState, params: TimeParams, notes: list[Not
     got = facts.net_base if facts is not None else ZERO
     detail = {"purchase": state.purchases, "paid": paid, "got": got}
     kind, reason = ("purchased", "one interval's amount") if got else ("purchase_missed", "nothing could be bought")
-    notes.append(Note(kind=kind, symbol=Symbol(params.symbol), reason=reason, detail=detail))
+    notes.append(Note(kind=kind, symbol=params.symbol, reason=reason, detail=detail))
     return msgspec.structs.replace(state, quantity=ZERO, spent=state.spent + paid)
 
 
@@ -89,7 +89,7 @@ def _purchase(state: TimeState, params: TimeParams) -> DesiredOrder:
     return DesiredOrder(
         slot=SLOT,
         cycle=state.purchases,
-        symbol=Symbol(params.symbol),
+        symbol=params.symbol,
         side=Side.BUY,
         kind=OrderKind.MARKET,
         quantity=state.quantity,

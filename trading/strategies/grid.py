@@ -6,7 +6,6 @@
 
 import msgspec
 
-from trading.ids import Symbol
 from trading.params import Problem
 from trading.strategies import basket, range_grid
 from trading.strategies.basket import BasketParams, BasketState
@@ -24,7 +23,7 @@ class GridState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def needs(params: GridParams) -> Needs:
-    return Needs(symbols=(Symbol(params.symbol),))
+    return Needs(symbols=(params.symbol,))
 
 
 def check(params: GridParams) -> tuple[Problem, ...]:

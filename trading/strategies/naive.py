@@ -15,7 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from trading.ids import Slot, Symbol
+from trading.ids import Slot
 from trading.instruments import Unfit, fit_quantity
 from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
@@ -61,7 +61,7 @@ class NaiveState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def needs(params: NaiveParams) -> Needs:
-    return Needs(symbols=(Symbol(params.symbol),))
+    return Needs(symbols=(params.symbol,))
 
 
 def check(params: NaiveParams) -> tuple[Problem, ...]:
@@ -71,7 +71,7 @@ def check(params: NaiveParams) -> tuple[Problem, ...]:
 
 
 def decide(view: View, state: NaiveState, params: NaiveParams) -> Wish:
-    mid = view.quotes[Symbol(params.symbol)].mid
+    mid = view.quotes[params.symbol].mid
     reference = max(state.reference, mid)
     rounds = list(state.rounds) or [Round()] * params.rounds
     notes: list[Note] = []
@@ -95,7 +95,7 @@ def _follow(view: View, index: int, turn: Round, params: NaiveParams, notes: lis
         notes.append(
             Note(
                 kind=f"round_{after.phase}",
-                symbol=Symbol(params.symbol),
+                symbol=params.symbol,
                 reason=reason,
                 detail={"round": index + 1, "turn": turn.cycle, "bid": str(turn.bid)},
             )
@@ -104,7 +104,7 @@ def _follow(view: View, index: int, turn: Round, params: NaiveParams, notes: lis
 
 
 def _step(view: View, index: int, turn: Round, params: NaiveParams) -> tuple[Round, str]:
-    quote = view.quotes[Symbol(params.symbol)]
+    quote = view.quotes[params.symbol]
     bought = view.slot(_slot("B", index), turn.cycle)
     wish = _wish(view, index, turn, params)
     match turn.phase:
@@ -124,7 +124,7 @@ def _step(view: View, index: int, turn: Round, params: NaiveParams) -> tuple[Rou
 
 def _open(view: View, reference: Decimal, rounds: list[Round], params: NaiveParams, notes: list[Note]) -> None:
     """Begin as many rounds as the ask has come down to, while there is money for them."""
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     ask = view.quotes[symbol].ask
     while (index := _idle(rounds)) is not None:
         running = [turn for turn in rounds if turn.phase is not Phase.IDLE]
@@ -147,7 +147,7 @@ def _open(view: View, reference: Decimal, rounds: list[Round], params: NaivePara
 
 def _wish(view: View, index: int, turn: Round, params: NaiveParams) -> DesiredOrder | None:
     """The order that a round in this phase wants to stand. None while holding means: nothing that could be sold."""
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     if turn.phase is Phase.BUYING:
         return DesiredOrder(
             slot=_slot("B", index),

@@ -11,11 +11,12 @@ range by whole lines, a limited number of times, so that the money at work stays
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 
 import msgspec
 
-from trading.ids import Slot, Symbol
+from trading.ids import Slot
 from trading.instruments import Instrument, Unfit, fit_price, fit_quantity
 from trading.money import ZERO
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
@@ -25,6 +26,8 @@ from trading.strategies.ladder import Spacing, between, fitted
 
 Price = Annotated[Decimal, amount(gt=0, about="a price")]
 EXIT = Slot("S:STOP")
+# Python 3.11 takes its time to find a member of an enum: too long to look for it per cell and look.
+BUY, LIMIT, ENTRY = Side.BUY, OrderKind.LIMIT, Purpose.ENTRY
 
 
 class RangeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="mode", tag="range"):
@@ -103,7 +106,7 @@ def profit_per_line(params: RangeParams, instrument: Instrument, number: int = 0
 
 
 def decide(view: View, state: RangeState, params: RangeParams) -> Wish:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     notes: list[Note] = []
     fresh = {command.name for command in view.commands if command.id not in state.obeyed}
     obeyed = tuple(command.id for command in view.commands)
@@ -127,7 +130,7 @@ def decide(view: View, state: RangeState, params: RangeParams) -> Wish:
 
 
 def _open(view: View, state: RangeState, params: RangeParams, notes: list[Note]) -> RangeState:
-    symbol = Symbol(params.symbol)
+    symbol = params.symbol
     instrument, ask = view.instruments[symbol], view.quotes[symbol].ask
     earns = [profit_per_line(params, instrument, number) for number in range(params.lines - 1)]
     if min(earns) <= 0:
@@ -150,8 +153,11 @@ def _open(view: View, state: RangeState, params: RangeParams, notes: list[Note])
 def _run(view: View, state: RangeState, params: RangeParams, notes: list[Note]) -> RangeState:
     """Move every cell as far as the facts allow, then the range itself."""
     cells: list[Cell] = []
-    changed = False
+    changed, slots, buying = False, view.slots, Phase.BUYING
     for cell in state.cells:
+        if cell.phase is buying and ((bought := slots.get(_slot(cell.number))) is None or not bought.filled):
+            cells.append(cell)  # most cells at most looks: nothing has happened to them
+            continue
         after, profit = _advance(view, cell, params)
         if profit is not None:
             notes.append(
@@ -175,13 +181,13 @@ def _advance(view: View, cell: Cell, params: RangeParams) -> tuple[Cell | None, 
     if bought is not None and bought.cycle != cell.cycle:
         bought = None
     if cell.phase is Phase.WAITING:
-        waits = view.quotes[Symbol(params.symbol)].ask <= cell.buy_at
+        waits = view.quotes[params.symbol].ask <= cell.buy_at
         return (cell if waits else msgspec.structs.replace(cell, phase=Phase.BUYING)), None
     if cell.phase is Phase.BUYING:
         if bought is None or not bought.filled:
             return cell, None
         # A cell that the price has left again sells what it got of its purchase.
-        if not (view.finished(_buy(cell, params)) or view.quotes[Symbol(params.symbol)].bid >= cell.sell_at):
+        if not (view.finished(_buy(cell, params)) or view.quotes[params.symbol].bid >= cell.sell_at):
             return cell, None
         cell = msgspec.structs.replace(cell, phase=Phase.SELLING)
     if bought is not None and bought.live:
@@ -193,13 +199,13 @@ def _advance(view: View, cell: Cell, params: RangeParams) -> tuple[Cell | None, 
     profit = None if sold is None or bought is None else sold.net_quote - bought.net_quote
     if cell.phase is Phase.LEAVING:
         return None, profit
-    fresh = _cell(params, view.instruments[Symbol(params.symbol)], cell.number, cell.cycle + 1)
+    fresh = _cell(params, view.instruments[params.symbol], cell.number, cell.cycle + 1)
     return _advance(view, fresh, params)[0], profit
 
 
 def _trail(view: View, state: RangeState, params: RangeParams) -> RangeState:
     """The range one line further, when the price is a whole line beyond its end."""
-    quote = view.quotes[Symbol(params.symbol)]
+    quote = view.quotes[params.symbol]
     cells = {cell.number: cell for cell in state.cells}
     if state.moved < params.trail_up_lines and quote.bid >= _line(params, state.moved + params.lines):
         moved, gone, new = state.moved + 1, state.moved, state.moved + params.lines - 1
@@ -214,7 +220,7 @@ def _trail(view: View, state: RangeState, params: RangeParams) -> RangeState:
     else:
         before = view.slots.get(Slot(f"B:{new}"))
         cycle = 1 if before is None else before.cycle + 1
-        cells[new] = _cell(params, view.instruments[Symbol(params.symbol)], new, cycle)
+        cells[new] = _cell(params, view.instruments[params.symbol], new, cycle)
     ordered = tuple(cells[number] for number in sorted(cells))
     after = msgspec.structs.replace(state, moved=moved, cells=ordered)
     return _settle(view, after, params)
@@ -236,9 +242,9 @@ def _end(bid: Decimal, params: RangeParams, told: bool) -> str:
 
 def _orders(view: View, state: RangeState, params: RangeParams) -> list[DesiredOrder]:
     if state.course is Course.RUNNING:
-        orders = []
+        orders, buying = [], Phase.BUYING
         for cell in state.cells:
-            if cell.phase is Phase.BUYING:
+            if cell.phase is buying:
                 orders.append(_buy(cell, params))
             elif cell.phase is not Phase.WAITING and (sale := _sale(view, cell, params)) is not None:
                 orders.append(sale)
@@ -248,15 +254,28 @@ def _orders(view: View, state: RangeState, params: RangeParams) -> list[DesiredO
         return []
     own = view.slot(EXIT, 1)
     total = _held(view, state) + (own.filled if own is not None else ZERO)
-    if own is None and not _sellable(
-        view.instruments[Symbol(params.symbol)], total, view.quotes[Symbol(params.symbol)].bid
-    ):
+    if own is None and not _sellable(view.instruments[params.symbol], total, view.quotes[params.symbol].bid):
         return []
-    return [_order(params, EXIT, 1, Side.SELL, quantity=total, price=None)]
+    return [_sell(params, EXIT, 1, total, None)]
+
+
+@cache
+def _slot(number: int) -> Slot:
+    return Slot(f"B:{number}")
 
 
 def _buy(cell: Cell, params: RangeParams) -> DesiredOrder:
-    return _order(params, Slot(f"B:{cell.number}"), cell.cycle, Side.BUY, quantity=cell.quantity, price=cell.buy_at)
+    return DesiredOrder(
+        slot=_slot(cell.number),
+        cycle=cell.cycle,
+        symbol=params.symbol,
+        side=BUY,
+        kind=LIMIT,
+        quantity=cell.quantity,
+        price=cell.buy_at,
+        purpose=ENTRY,
+        reason="buys at its line",
+    )
 
 
 def _sale(view: View, cell: Cell, params: RangeParams) -> DesiredOrder | None:
@@ -266,26 +285,23 @@ def _sale(view: View, cell: Cell, params: RangeParams) -> DesiredOrder | None:
     if bought is None or not bought.filled:
         return None
     if view.slot(slot, cell.cycle) is None and not _sellable(
-        view.instruments[Symbol(params.symbol)], bought.net_base, cell.sell_at
+        view.instruments[params.symbol], bought.net_base, cell.sell_at
     ):
         return None
-    return _order(params, slot, cell.cycle, Side.SELL, quantity=bought.net_base, price=cell.sell_at)
+    return _sell(params, slot, cell.cycle, bought.net_base, cell.sell_at)
 
 
-def _order(
-    params: RangeParams, slot: Slot, cycle: int, side: Side, *, quantity: Decimal, price: Decimal | None
-) -> DesiredOrder:
-    buys = side is Side.BUY
+def _sell(params: RangeParams, slot: Slot, cycle: int, quantity: Decimal, price: Decimal | None) -> DesiredOrder:
     return DesiredOrder(
         slot=slot,
         cycle=cycle,
-        symbol=Symbol(params.symbol),
-        side=side,
+        symbol=params.symbol,
+        side=Side.SELL,
         kind=OrderKind.MARKET if price is None else OrderKind.LIMIT,
         quantity=quantity,
         price=price,
-        purpose=Purpose.ENTRY if buys else Purpose.EXIT,
-        reason="buys at its line" if buys else "sells at the next line" if price is not None else "the grid ends",
+        purpose=Purpose.EXIT,
+        reason="the grid ends" if price is None else "sells at the next line",
     )
 
 
@@ -315,4 +331,4 @@ def _sellable(instrument: Instrument, quantity: Decimal, price: Decimal) -> bool
 
 
 def _note(kind: str, params: RangeParams, reason: str, **detail: object) -> Note:
-    return Note(kind=kind, symbol=Symbol(params.symbol), reason=reason, detail=detail)
+    return Note(kind=kind, symbol=params.symbol, reason=reason, detail=detail)
