@@ -49,7 +49,8 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The newest closed candles of one feed, oldest first, and each indicator's value at each of them.
 
-    Indicator values are floats, the one place where they may be: they say when to act, never how much money moves.
+    Indicator values are floats, the one place where they may be: they say when to act. What is
+    reckoned from one, as a stop from an ATR, is cut to the tick and the lot before it is a price or a quantity.
     """
 
     symbol: Symbol
