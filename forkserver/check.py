@@ -48,14 +48,17 @@ def check_fork(folder: Path, environment: dict[str, str]) -> None:
     environment = {**environment, "FORKSERVER_FOLDER": str(folder)}
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as raylet:  # noqa: S607
         environment["RAY_RAYLET_PID"] = str(raylet.pid)
+        environment |= dict.fromkeys(ray_worker.PER_WORKER_VARIABLES, "the second's")
         refused.touch()
         plain = _probe(environment)
         refused.unlink()
-        forked = [_probe(environment) for _ in range(2)]
+        # The server starts with the environment of whom it serves first, and the second finds its own all the same.
+        first = _probe(environment | dict.fromkeys(ray_worker.PER_WORKER_VARIABLES, "the first's"))
+        second = _probe(environment)
         if refused.exists():
             raise Unfit(refused.read_text())
-        _compare(plain, *forked)
-        server = os.pidfd_open(forked[0].parent)
+        _compare(plain, first, second)
+        server = os.pidfd_open(second.parent)
     # Its raylet has ended with the block.
     with os.fdopen(server) as ended:
         if not select.select([ended], [], [], PATIENCE_S)[0]:
@@ -65,9 +68,8 @@ def check_fork(folder: Path, environment: dict[str, str]) -> None:
 def _compare(plain: Probe, first: Probe, second: Probe) -> None:
     if first.parent == os.getpid() or first.parent != second.parent:
         raise Unfit("the fork server ended before it forked a worker; its imports, run by themselves, would show why")
-    for forked in (first, second):
-        if names := [name for name, fact in plain.facts.items() if forked.facts[name] != fact]:
-            raise Unfit(f"a forked process differs from a plain one in its {', its '.join(names)}")
+    if names := [name for name, fact in plain.facts.items() if second.facts[name] != fact]:
+        raise Unfit(f"a forked process differs from a plain one in its {', its '.join(names)}")
     if first.chance == second.chance:
         raise Unfit("two forked processes share their random numbers")
 

@@ -31,7 +31,7 @@ def start_driver() -> Iterator[Callable[..., Driver]]:
 
 @pytest.fixture(scope="session")
 def forked(start_driver: Callable[..., Driver]) -> Driver:
-    driver = start_driver(forked=True, preload=["msgspec", "numpy", "nturl2path"])
+    driver = start_driver(forked=True, preload=["msgspec", "numpy.random", "nturl2path"])
     assert driver.forked, driver.lines
     return driver
 
