@@ -26,9 +26,16 @@ from api.errors import ApiError
 from api.health.controller import health, meta, ready
 from api.history.controller import HistoryController
 from api.identity.authentication import Authentication
-from api.identity.controller import AuthenticationController, MeController, SessionController, TokenController
+from api.identity.controller import (
+    AuthenticationController,
+    MeController,
+    SecondFactorController,
+    SessionController,
+    TokenController,
+)
 from api.identity.guard import guard
 from api.identity.principal import Principal, principal_of, signed_in
+from api.identity.second_factors import SecondFactors
 from api.identity.service import Identity
 from api.limits import RateLimiter
 from api.live.controller import LiveController
@@ -68,7 +75,8 @@ def create_app(
     `hear` brings the user of each change as it is committed; without it, what is live is a second old.
     """
     feed = Feed(hear or every_second)
-    identity = Identity(database, settings, passwords or Passwords(), RateLimiter())
+    second_factors = SecondFactors(key_ring)
+    identity = Identity(database, settings, passwords or Passwords(), second_factors, RateLimiter())
 
     async def provide_tx(request: ApiRequest) -> AsyncIterator[AsyncConnection]:
         """The request's one transaction: committed before the answer is sent, rolled back when anything is raised."""
@@ -100,6 +108,7 @@ def create_app(
         route_handlers=[
             AuthenticationController,
             MeController,
+            SecondFactorController,
             SessionController,
             TokenController,
             AccountController,
@@ -130,6 +139,7 @@ def create_app(
             "database": Provide(lambda: database, sync_to_thread=False),
             "strategies": Provide(lambda: strategies, sync_to_thread=False),
             "identity": Provide(lambda: identity, sync_to_thread=False),
+            "second_factors": Provide(lambda: second_factors, sync_to_thread=False),
             "principal": Provide(provide_principal),
             "tx": Provide(provide_tx),
             "accounts": Provide(provide_accounts),

@@ -22,6 +22,13 @@ UNKNOWN_CURSOR = Kind(
 )
 NOT_SIGNED_IN = Kind("not_signed_in", 401, "Sign in first", "No session or token, or one that is over.")
 WRONG_LOGIN = Kind("wrong_login", 401, "E-mail or password is wrong", "Which of the two is never said.")
+SECOND_FACTOR_NEEDED = Kind(
+    "second_factor_needed",
+    401,
+    "Show your second factor",
+    "Send `code` too: from your authenticator, or a recovery code.",
+)
+WRONG_CODE = Kind("wrong_code", 401, "The code is wrong", "It is of another time, was used already, or never was one.")
 FORBIDDEN = Kind(
     "forbidden", 403, "Not allowed", "The signed-in user or token lacks a role or scope, named in `detail`."
 )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.notifications import EVENTS, notify
@@ -22,6 +22,17 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     expires_at: datetime
     last_seen_at: datetime | None
+    family: str | None
+    second_factor_at: datetime | None
+
+
+class RefreshRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A refresh token, used or not: one that comes back after its use was stolen, or its successor was."""
+
+    id: str
+    user_id: UserId
+    family: str
+    live: bool
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +43,28 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def add_session(
-    tx: AsyncConnection, session: str, user: UserId, secret_hash: bytes, ttl: timedelta, *, kind: str = "session"
+    tx: AsyncConnection,
+    session: str,
+    user: UserId,
+    secret_hash: bytes,
+    ttl: timedelta,
+    *,
+    kind: str = "session",
+    family: str | None = None,
+    second_factor_at: datetime | None = None,
 ) -> datetime:
-    """Open a session, or make a sign-in link. Answers when it ends."""
+    """Open a session, or make a link or token. Answers when it ends."""
     added = await tx.execute(
         insert(Session)
-        .values(id=session, user_id=user, kind=kind, secret_hash=secret_hash, expires_at=func.now() + ttl)
+        .values(
+            id=session,
+            user_id=user,
+            kind=kind,
+            secret_hash=secret_hash,
+            expires_at=func.now() + ttl,
+            family=family,
+            second_factor_at=second_factor_at,
+        )
         .returning(Session.expires_at)
     )
     expires_at: datetime = added.scalar_one()
@@ -54,6 +81,8 @@ async def find_session(tx: AsyncConnection, secret_hash: bytes, *, kind: str = "
             User.role,
             Session.expires_at,
             Session.last_seen_at,
+            Session.family,
+            Session.second_factor_at,
         )
         .join(User, User.id == Session.user_id)
         .where(
@@ -89,6 +118,29 @@ async def session_is_live(tx: AsyncConnection, session: str) -> bool:
         .where(Session.id == session, *LIVE, User.disabled_at.is_(None))
     )
     return found.first() is not None
+
+
+async def find_refresh(tx: AsyncConnection, secret_hash: bytes) -> RefreshRecord | None:
+    """A refresh token, be it used up or over, of an enabled user."""
+    found = await tx.execute(
+        select(Session.id, Session.user_id, Session.family, and_(*LIVE).label("live"))
+        .join(User, User.id == Session.user_id)
+        .where(Session.secret_hash == secret_hash, Session.kind == "refresh", User.disabled_at.is_(None))
+    )
+    row = found.one_or_none()
+    return None if row is None else RefreshRecord(**row._mapping)
+
+
+async def revoke_family(tx: AsyncConnection, user: UserId, family: str) -> None:
+    """End every token that descends from one login."""
+    await tx.execute(
+        update(Session).where(Session.family == family, Session.revoked_at.is_(None)).values(revoked_at=func.now())
+    )
+    await notify(tx, EVENTS, user)
+
+
+async def mark_second_factor(tx: AsyncConnection, session: str) -> None:
+    await tx.execute(update(Session).where(Session.id == session).values(second_factor_at=func.now()))
 
 
 async def mark_seen(tx: AsyncConnection, session: str) -> None:

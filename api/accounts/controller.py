@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from api.accounts.commands import Command
-from api.accounts.schemas import Account, AccountPage, ChangeAccount, CreateAccount
+from api.accounts.schemas import Account, AccountPage, ChangeAccount, CreateAccount, StartAccount
 from api.accounts.service import Accounts, view
 from api.errors import CONFLICT, TAKEN
 from api.identity.guard import needs
@@ -62,9 +62,14 @@ class AccountController(Controller):
         await accounts.archive(await accounts.find(account_id))
 
     @post("/{account_id:str}/start", status_code=202, opt=COMMANDS, operation_id="startAccount")
-    async def start(self, account_id: FromPath[str], accounts: Found, settings: Settings) -> Account:
-        """Trade. The fleet follows within seconds; `status` says how far it is."""
-        return view(await accounts.command(account_id, Command.START), settings)
+    async def start(
+        self, account_id: FromPath[str], accounts: Found, settings: Settings, data: JSONBody[StartAccount | None] = None
+    ) -> Account:
+        """Trade. The fleet follows within seconds; `status` says how far it is.
+
+        A live account wants its name in `confirm`, and the second factor shown lately.
+        """
+        return view(await accounts.start(account_id, None if data is None else data.confirm), settings)
 
     @post("/{account_id:str}/pause", status_code=202, opt=COMMANDS, operation_id="pauseAccount")
     async def pause(self, account_id: FromPath[str], accounts: Found, settings: Settings) -> Account:

@@ -55,6 +55,11 @@ class ChangeAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     time_zone: TimeZone | UnsetType = UNSET
 
 
+class StartAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    confirm: Annotated[str, Meta(max_length=80)] | None = None
+    """For real money: the account's name, typed by whoever means it."""
+
+
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the fleet last said, and why it is so."""
 

@@ -10,6 +10,7 @@ from api.accounts.commands import COMMANDS, Command, Wish, allowed
 from api.accounts.schemas import Account, AccountStatus, ChangeAccount, CrashContract, CreateAccount, Isolation, Mode
 from api.errors import FORBIDDEN, TAKEN, ApiError, conflict, invalid, not_found
 from api.identity.principal import Principal
+from api.identity.second_factors import require_second_factor
 from api.settings import ApiSettings
 from storage import accounts
 from storage.accounts import AccountRecord, Filter
@@ -71,6 +72,16 @@ class Accounts:
             raise conflict("Stop it first.", state=account.desired_state, allowed=[Command.STOP])
         await accounts.archive_account(self._tx, account.id)
         await write_audit(self._tx, self._principal.user_id, "account.archived", account.id)
+
+    async def start(self, account_id: str, confirm: str | None) -> AccountRecord:
+        account = await self.find(account_id)
+        if account.mode == Mode.LIVE:
+            # A token that may trade real money was made by somebody who had just shown their second factor.
+            if self._principal.token_id is None:
+                require_second_factor(self._principal)
+            if confirm != account.name:
+                raise invalid("/confirm", "it trades real money: repeat the account's name here")
+        return await self.command(account_id, Command.START)
 
     async def command(self, account_id: str, command: Command) -> AccountRecord:
         account = await self.find(account_id)

@@ -54,8 +54,9 @@ def complete_schema(app: Litestar) -> None:
                     operation.security = []
                 body = operation.request_body
                 for content in body.content.values() if isinstance(body, RequestBody) else ():
-                    if isinstance(content.schema, Reference):
-                        schemas[content.schema.ref.rpartition("/")[2]].additional_properties = False
+                    for shape in [content.schema, *(getattr(content.schema, "one_of", None) or ())]:
+                        if isinstance(shape, Reference):
+                            schemas[shape.ref.rpartition("/")[2]].additional_properties = False
 
 
 def openapi_config(version: str) -> OpenAPIConfig:

@@ -39,19 +39,27 @@ class Authentication(AbstractAuthenticationMiddleware):
         if authorization is not None:
             # Said to be somebody, and is not: never answered as if nobody had been named.
             scheme, _, token = authorization.partition(" ")
-            found = await by_token(state.database, token.strip()) if scheme.lower() == "bearer" else None
+            found = await by_bearer(state.database, token.strip()) if scheme.lower() == "bearer" else None
             if found is None:
                 raise ApiError(NOT_SIGNED_IN, "This token is wrong, revoked or over.")
             return found
         secret = connection.cookies.get(cookie_name(state.settings))
-        return await by_session(state.database, secret) if secret else None
+        return await by_session(state.database, secret, TokenKind.SESSION) if secret else None
 
 
-async def by_session(database: Database, secret: str) -> Principal | None:
-    if kind_of(secret) is not TokenKind.SESSION:
+async def by_bearer(database: Database, secret: str) -> Principal | None:
+    if kind_of(secret) is TokenKind.ACCESS:
+        return await by_session(database, secret, TokenKind.ACCESS)
+    return await by_token(database, secret)
+
+
+async def by_session(database: Database, secret: str, kind: TokenKind) -> Principal | None:
+    """A browser's session, or the access token of a program that logged in as a browser does."""
+    if kind_of(secret) is not kind:
         return None
+    in_cookie = kind is TokenKind.SESSION
     async with database.transaction(admin=True) as tx:
-        session = await find_session(tx, fingerprint(secret))
+        session = await find_session(tx, fingerprint(secret), kind="session" if in_cookie else "access")
         if session is None:
             return None
         if _is_due(session.last_seen_at):
@@ -63,7 +71,10 @@ async def by_session(database: Database, secret: str) -> Principal | None:
         role=Role(session.role),
         scopes=frozenset(Scope),
         session_id=session.session_id,
-        csrf_token=csrf_token(secret),
+        family=session.family,
+        second_factor_at=session.second_factor_at,
+        # A cookie is sent whoever asks for it; a bearer token only by who has it.
+        csrf_token=csrf_token(secret) if in_cookie else None,
     )
 
 

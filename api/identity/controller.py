@@ -9,20 +9,28 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.errors import NOT_SIGNED_IN, REGISTRATION_CLOSED, TAKEN, invalid, not_found
+from api.errors import CONFLICT, NOT_SIGNED_IN, REGISTRATION_CLOSED, TAKEN, invalid, not_found
 from api.identity.authentication import cookie_name
 from api.identity.guard import OPEN, SESSION_ONLY
 from api.identity.principal import PAPER_MODES, Principal, Role, Scope, principal_of
 from api.identity.schemas import (
     ChangePassword,
     CreateToken,
+    Grant,
     LogIn,
     Me,
     NewToken,
+    ProvePassword,
+    RecoveryCodes,
+    Refresh,
     Register,
+    SecondFactorSecret,
+    SecondFactorView,
     SessionView,
+    ShowCode,
     TokenView,
 )
+from api.identity.second_factors import SecondFactors, require_second_factor
 from api.identity.service import Identity, NewSession
 from api.requests import ApiRequest, client_address
 from api.settings import ApiSettings
@@ -33,6 +41,9 @@ from storage.ids import new_id
 from storage.sessions import list_sessions, use_up
 from storage.tokens import add_token, list_tokens, revoke_token
 from trading.ids import AccountId
+
+Who = NamedDependency[Principal]
+Tx = NamedDependency[AsyncConnection]
 
 
 def session_cookie(settings: ApiSettings, session: NewSession) -> Cookie:
@@ -75,7 +86,9 @@ class AuthenticationController(Controller):
         settings: NamedDependency[ApiSettings],
     ) -> Response[Me]:
         """Open a session. Its secret comes as a cookie; repeat `csrf_token` in `X-CSRF-Token` on unsafe requests."""
-        session = await identity.log_in(data.email, data.password, client_address(request), principal_of(request))
+        session = await identity.log_in(
+            data.email, data.password, client_address(request), principal_of(request), code=data.code
+        )
         me = Me(
             id=session.user_id,
             email=session.email,
@@ -85,10 +98,20 @@ class AuthenticationController(Controller):
         )
         return Response(me, cookies=[session_cookie(settings, session)])
 
+    @post("/tokens", status_code=200, opt={**OPEN, "refuses": [NOT_SIGNED_IN]}, operation_id="grantTokens")
+    async def grant(self, data: JSONBody[LogIn], request: ApiRequest, identity: NamedDependency[Identity]) -> Grant:
+        """Log a program in: an access token for a quarter of an hour, and a refresh token that renews it."""
+        return await identity.grant(data.email, data.password, client_address(request), code=data.code)
+
+    @post("/refresh", status_code=200, opt={**OPEN, "refuses": [NOT_SIGNED_IN]}, operation_id="refreshTokens")
+    async def refresh(self, data: JSONBody[Refresh], identity: NamedDependency[Identity]) -> Grant:
+        """Trade a refresh token for new tokens. It works once; a second use ends all that came of its login."""
+        return await identity.refresh(data.refresh_token)
+
     @post("/logout", status_code=204, opt=SESSION_ONLY, operation_id="logOut")
     async def log_out(
         self,
-        principal: NamedDependency[Principal],
+        principal: Who,
         identity: NamedDependency[Identity],
         settings: NamedDependency[ApiSettings],
     ) -> Response[None]:
@@ -102,7 +125,7 @@ class MeController(Controller):
     tags = ("Identity",)
 
     @get("/", operation_id="getMe")
-    async def me(self, principal: NamedDependency[Principal]) -> Me:
+    async def me(self, principal: Who) -> Me:
         return Me(
             id=principal.user_id,
             email=principal.email,
@@ -116,11 +139,77 @@ class MeController(Controller):
         self,
         data: JSONBody[ChangePassword],
         request: ApiRequest,
-        principal: NamedDependency[Principal],
+        principal: Who,
         identity: NamedDependency[Identity],
     ) -> None:
         """Ends every other session, and every token."""
         await identity.change_password(principal, data.current, data.new, client_address(request))
+
+
+class SecondFactorController(Controller):
+    path = "/me/second-factor"
+    tags = ("Identity",)
+    opt: dict[str, Any] = SESSION_ONLY
+
+    @get("/", operation_id="getSecondFactor")
+    async def describe(
+        self, principal: Who, tx: Tx, second_factors: NamedDependency[SecondFactors]
+    ) -> SecondFactorView:
+        return await second_factors.describe(tx, principal)
+
+    @post("/", opt={"refuses": [CONFLICT]}, operation_id="proposeSecondFactor")
+    async def propose(
+        self,
+        *,
+        data: JSONBody[ProvePassword],
+        request: ApiRequest,
+        principal: Who,
+        identity: NamedDependency[Identity],
+        tx: Tx,
+        second_factors: NamedDependency[SecondFactors],
+    ) -> Response[SecondFactorSecret]:
+        """Get a secret for an authenticator app. It counts once a code made with it was sent to `confirm`."""
+        await identity.check_password(principal, data.password, client_address(request))
+        headers = {"Location": "/api/v1/me/second-factor"}
+        return Response(await second_factors.propose(tx, principal), headers=headers)
+
+    @post("/confirm", status_code=200, opt={"refuses": [CONFLICT]}, operation_id="confirmSecondFactor")
+    async def confirm(
+        self,
+        data: JSONBody[ShowCode],
+        principal: Who,
+        identity: NamedDependency[Identity],
+        tx: Tx,
+        second_factors: NamedDependency[SecondFactors],
+    ) -> RecoveryCodes:
+        """Turn it on, and get recovery codes for the day that the app is lost."""
+        identity.take_code(principal)
+        return await second_factors.confirm(tx, principal, data.code)
+
+    @post("/show", status_code=204, opt={"refuses": [CONFLICT]}, operation_id="showSecondFactor")
+    async def show(
+        self,
+        data: JSONBody[ShowCode],
+        principal: Who,
+        identity: NamedDependency[Identity],
+        tx: Tx,
+        second_factors: NamedDependency[SecondFactors],
+    ) -> None:
+        """Show it again: what touches real money wants it within the last quarter of an hour."""
+        identity.take_code(principal)
+        await second_factors.show(tx, principal, data.code)
+
+    @post("/remove", status_code=204, opt={"refuses": [CONFLICT]}, operation_id="removeSecondFactor")
+    async def remove(
+        self,
+        data: JSONBody[ShowCode],
+        principal: Who,
+        identity: NamedDependency[Identity],
+        tx: Tx,
+        second_factors: NamedDependency[SecondFactors],
+    ) -> None:
+        identity.take_code(principal)
+        await second_factors.remove(tx, principal, data.code)
 
 
 class SessionController(Controller):
@@ -129,9 +218,7 @@ class SessionController(Controller):
     opt: dict[str, Any] = SESSION_ONLY
 
     @get("/", operation_id="listSessions")
-    async def list(
-        self, principal: NamedDependency[Principal], tx: NamedDependency[AsyncConnection]
-    ) -> list[SessionView]:
+    async def list(self, principal: Who, tx: Tx) -> list[SessionView]:
         """Where you are signed in."""
         return [
             SessionView(
@@ -148,8 +235,8 @@ class SessionController(Controller):
     async def revoke(
         self,
         session_id: FromPath[str],
-        principal: NamedDependency[Principal],
-        tx: NamedDependency[AsyncConnection],
+        principal: Who,
+        tx: Tx,
     ) -> None:
         if not await use_up(tx, session_id):
             raise not_found()
@@ -162,9 +249,7 @@ class TokenController(Controller):
     opt: dict[str, Any] = SESSION_ONLY
 
     @get("/", operation_id="listTokens")
-    async def list(
-        self, principal: NamedDependency[Principal], tx: NamedDependency[AsyncConnection]
-    ) -> list[TokenView]:
+    async def list(self, principal: Who, tx: Tx) -> list[TokenView]:
         found = await list_tokens(tx, principal.user_id)
         return [TokenView(**{field: getattr(token, field) for field in TokenView.__struct_fields__}) for token in found]
 
@@ -172,8 +257,8 @@ class TokenController(Controller):
     async def create(
         self,
         data: JSONBody[CreateToken],
-        principal: NamedDependency[Principal],
-        tx: NamedDependency[AsyncConnection],
+        principal: Who,
+        tx: Tx,
     ) -> Response[NewToken]:
         """Make a personal token. Its secret is in this answer and nowhere else."""
         if Scope.ADMIN in data.scopes and principal.role is Role.USER:
@@ -183,6 +268,8 @@ class TokenController(Controller):
             modes = None if data.live else PAPER_MODES
             if await find_account(tx, account, Reach(user=principal.user_id, modes=modes)) is None:
                 raise invalid("/account_id", "you have no such account that this token could reach")
+        if data.live and {Scope.TRADING, Scope.CREDENTIALS} & set(data.scopes):
+            require_second_factor(principal)
         days = data.expires_in_days
         secret = mint(TokenKind.LIVE if data.live else TokenKind.PAPER)
         token = await add_token(
@@ -203,8 +290,8 @@ class TokenController(Controller):
     async def revoke(
         self,
         token_id: FromPath[str],
-        principal: NamedDependency[Principal],
-        tx: NamedDependency[AsyncConnection],
+        principal: Who,
+        tx: Tx,
     ) -> None:
         if not await revoke_token(tx, principal.user_id, token_id):
             raise not_found()

@@ -38,7 +38,7 @@ def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     if handler.opt.get("open"):
         return
     principal = signed_in(connection)
-    if unsafe and principal.session_id is not None:
+    if unsafe and principal.csrf_token is not None:
         check_csrf(connection, principal)
     if principal.token_id is not None:
         check_scope(handler, principal, unsafe=unsafe)

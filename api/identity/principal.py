@@ -1,5 +1,6 @@
 """Who a request comes from, and how far they may reach."""
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,7 @@ class Scope(StrEnum):
 
 
 STAFF = frozenset({Role.SUPPORT, Role.ADMIN})
+LATELY = timedelta(minutes=15)
 PAPER_MODES = frozenset({"paper", "testnet"})
 
 
@@ -40,6 +42,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     scopes: frozenset[Scope]
     session_id: str | None = None
+    family: str | None = None
+    """Of a program that logged in: its access and refresh tokens."""
+    second_factor_at: datetime | None = None
     csrf_token: str | None = None
     """Of a session in a cookie: what an unsafe request must repeat in its header."""
     token_id: str | None = None
@@ -47,6 +52,10 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The one account that a token is locked to."""
     modes: frozenset[str] | None = None
     """The modes that a token is kept to; None: all."""
+
+    @property
+    def showed_second_factor_lately(self) -> bool:
+        return self.second_factor_at is not None and datetime.now(UTC) - self.second_factor_at < LATELY
 
     def __repr__(self) -> str:
         return f"Principal({self.user_id}, {self.role})"

@@ -12,6 +12,7 @@ from security.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ada@example.com"])]
 NewPassword = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
 GivenPassword = Annotated[str, Meta(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
+Code = Annotated[str, Meta(min_length=6, max_length=40, pattern=r"^[0-9A-Za-z -]+$", examples=["123456"])]
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^\S(.*\S)?$")]
 
 
@@ -26,6 +27,8 @@ class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class LogIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Email
     password: GivenPassword
+    code: Code | None = None
+    """Where a second factor is on: from the authenticator, or a recovery code."""
 
     def __repr__(self) -> str:
         return "LogIn(***)"
@@ -37,6 +40,67 @@ class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __repr__(self) -> str:
         return "ChangePassword(***)"
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=200)]
+
+    def __repr__(self) -> str:
+        return "Refresh(***)"
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """Send `access_token` as a bearer token until it is over, then trade `refresh_token` for new ones, once."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    """Seconds that the access token lives."""
+    token_type: str = "Bearer"  # noqa: S105
+
+    def __repr__(self) -> str:
+        return "Grant(***)"
+
+
+class ProvePassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    password: GivenPassword
+
+    def __repr__(self) -> str:
+        return "ProvePassword(***)"
+
+
+class ShowCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: Code
+
+    def __repr__(self) -> str:
+        return "ShowCode(***)"
+
+
+class SecondFactorView(msgspec.Struct, frozen=True, kw_only=True):
+    on: bool
+    recovery_codes_left: int
+    shown_at: datetime | None
+    """When this session last showed it."""
+
+
+class SecondFactorSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """Shown once. It guards nothing until a code made with it is sent to `confirm`."""
+
+    secret: str
+    uri: str
+    """For a QR code."""
+
+    def __repr__(self) -> str:
+        return "SecondFactorSecret(***)"
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
+    """Shown once. Each lets in once, without the authenticator."""
+
+    codes: list[str]
+
+    def __repr__(self) -> str:
+        return "RecoveryCodes(***)"
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):

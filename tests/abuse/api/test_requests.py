@@ -81,6 +81,14 @@ async def test_no_body_can_name_what_is_not_its_senders_to_say(site: Site, ada: 
     bodies: dict[tuple[Any, str, str], dict[str, Any]] = {
         (ada, "post", "/api/v1/auth/register"): {"email": "x@example.com", "password": PASSWORD},
         (ada, "post", "/api/v1/auth/login"): {"email": ada.email, "password": PASSWORD},
+        (ada, "post", "/api/v1/auth/tokens"): {"email": ada.email, "password": PASSWORD},
+        (ada, "post", "/api/v1/auth/refresh"): {"refresh_token": "x"},
+        (ada, "post", "/api/v1/me/second-factor"): {"password": PASSWORD},
+        **{
+            (ada, "post", f"/api/v1/me/second-factor/{verb}"): {"code": "123456"}
+            for verb in ("confirm", "show", "remove")
+        },
+        (ada, "post", f"{ACCOUNTS}/{account}/start"): {},
         (ada, "post", "/api/v1/me/password"): {"current": PASSWORD, "new": PASSWORD},
         (ada, "post", "/api/v1/tokens"): {"name": "x"},
         (ada, "post", ACCOUNTS): {"name": "x", "venue": "paper"},
