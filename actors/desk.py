@@ -1,26 +1,29 @@
 """One account's desk at the gateway: its intents, its orders at the venue, and all news of them.
 
 Three sources say what became of an order: the answer to sending it, the user stream, and asking. All three go through
-`storage.orders.record`, which numbers what is really new; nothing reaches the trader that is not committed. The stream
-only makes things fast. Whatever it drops, `reconcile` finds by asking: it runs when the account is opened, when the
-stream was lost, when something stays unsettled, and from time to time anyway.
+`Recorder`, which numbers what is really new; nothing reaches the trader that is not committed. The stream only makes
+things fast. Whatever it drops, `Inquiry` finds by asking: when the stream begins, when something is doubtful, and from
+time to time anyway.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 
 import structlog
 
+from actors.account_stream import AccountStream, Sockets
+from actors.caretaker import Caretaker
+from actors.inquiry import Inquiry, news_of
+from actors.messages import NewsLost
+from actors.recorder import News, Recorder
 from actors.venue_clock import VenueClock
 from exchanges.errors import ClockSkewed, OrderNotFound, OutcomeKnown, OutcomeUnknown, VenueError
-from exchanges.port import Account, Balance, UserEvent, VenueOrder
+from exchanges.port import Account, Balance, StreamOpened, UserEvent, VenueOrder
 from storage import orders as order_store
-from storage import runtime
 from storage.database import Database
 from storage.errors import DATABASE_ERRORS
-from storage.orders import Fenced, Forbidden, OrderNews
+from storage.orders import Fenced, Forbidden, Intended, OrderNews
 from trading.events import Assignment, BalancesChanged, Checkpoint, Event, OrderChanged
 from trading.fills import Fill
 from trading.ids import Asset, ClientOrderId, Symbol
@@ -37,26 +40,11 @@ from trading.orders import (
     Unknown,
 )
 
-RECONCILE_INTERVAL_S = 30.0
-SETTLE_PAUSE_S = 0.5
-STREAM_PAUSE_FIRST_S = 0.2
-STREAM_PAUSE_MOST_S = 5.0
-BALANCES_INTERVAL_S = 1.0
-
-NEVER_ARRIVED = "never reached the venue"
-
-_EVENTS = {
-    OrderState.OPEN: OrderEvent.OPENED,
-    OrderState.PARTIALLY_FILLED: OrderEvent.PARTIALLY_FILLED,
-    OrderState.FILLED: OrderEvent.FILLED,
-    OrderState.CANCELLED: OrderEvent.CANCELLED,
-    OrderState.REJECTED: OrderEvent.REJECTED,
-    OrderState.EXPIRED: OrderEvent.EXPIRED,
-}
+SUBMISSIONS_WAITING_MAX = 20
+"""A trader asks again only when it has been answered. One that has asked so often is out of order."""
+MORE_OFTEN_WITHOUT_STREAM = 6
 
 log = structlog.get_logger()
-
-News = OrderNews | Fill
 
 
 class AccountDesk:
@@ -67,254 +55,214 @@ class AccountDesk:
         *,
         assignment: Assignment,
         account: Account,
+        key_version: int,
         database: Database,
         clock: VenueClock,
-        symbols: frozenset[Symbol],
-        deliver: Callable[[Event], None],
+        sockets: Sockets,
+        interval_s: Callable[[], float],
     ) -> None:
+        """`interval_s`: how long to wait between two looks that nothing asks for."""
+        self.account = assignment.account
+        self.key_version = key_version
         self.assignment = assignment
-        self.deliver = deliver
-        self.symbols = symbols
+        self.symbols: frozenset[Symbol] = frozenset()
+        self.host = ""
+        self.deliver: Callable[[Event | NewsLost], None] = lambda _: None
         self.balances: dict[Asset, Balance] = {}
-        self._account = account
+        self.unshown = False
+        """Balances have changed since they were last shown to people."""
+        self._venue = account
+        self._interval_s = interval_s
         self._database = database
         self._clock = clock
-        self._recording = asyncio.Lock()
-        self._reconciling = asyncio.Lock()
-        self._wake = asyncio.Event()
-        self._balances_shown = True
+        self._intending = asyncio.Lock()
+        self._submissions = 0
+        self._cancelling: set[ClientOrderId] = set()
+        self._heard_of: set[Asset] = set()
         self._log = log.bind(account=assignment.account)
+        self._recorder = Recorder(assignment.account, assignment.user, database, tell=self._tell, doubt=self._doubt)
+        self._inquiry = Inquiry(
+            account=assignment.account, venue=account, clock=clock, database=database, recorder=self._recorder
+        )
+        self._stream = AccountStream(account, sockets, hear=self._hear)
+        self._caretaker = Caretaker(look=self._look, interval_s=self._patience_s, log=self._log)
 
     async def run(self) -> None:
         """Follow the user stream and keep the books in step, until cancelled."""
-        self._look_again()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow())
-            group.create_task(self._tend())
-            group.create_task(self._show_balances())
+            group.create_task(self._stream.follow())
+            group.create_task(self._caretaker.run())
+
+    async def agreed(self) -> None:
+        """Returns once the books have been brought in step with the venue; raises what keeps them from it."""
+        await self._caretaker.looked()
 
     async def submit(
         self, assignment: Assignment, orders: Sequence[ApprovedOrder], checkpoint: Checkpoint
     ) -> tuple[Outcome, ...]:
-        """Intend, commit, send. The intents, the lease check and the controls are one statement in the database."""
-        signed_at = self._clock.now()
+        """Intend, commit, send. One outcome an order, in their order, and never an error.
+
+        The intents, the lease check and the controls are one statement in the database. Each request is signed with a
+        time from before that check: whatever holds it up on its way, it is dead before another trader may send.
+        """
+        if self._submissions >= SUBMISSIONS_WAITING_MAX:
+            return tuple(
+                _refuse(order, "busy", "too many submissions of this account wait already") for order in orders
+            )
+        self._submissions += 1
         try:
-            async with self._database.transaction() as tx:
-                intended = await order_store.intend(
-                    tx, assignment.account, assignment.user, assignment.epoch, orders, checkpoint, signed_at
-                )
-        except Fenced as error:
-            return _refuse_all(orders, "fenced", str(error))
-        except Forbidden as error:
-            return _refuse_all(orders, "control", str(error))
-        except DATABASE_ERRORS as error:
-            # The commit may have come through all the same, so the intents may exist. But they were not sent and never
-            # will be: an intent that exists is only ever asked for.
-            self._log.warning("intents not committed", error=type(error).__name__)
-            self._look_again()
-            return _refuse_all(orders, "database", "our database did not answer, so nothing was sent")
-        return tuple(
-            await asyncio.gather(
-                *(
-                    self._send(order, signed_at)
-                    if order.client_order_id in intended.new
-                    else _repeat(intended.known[order.client_order_id])
-                    for order in orders
-                )
+            # One at a time: a trader that floods us waits for itself, and not the others for a database connection.
+            async with self._intending:
+                signed_at = self._clock.now()
+                refused, intended = await self._intend(assignment, orders, checkpoint, signed_at)
+        finally:
+            self._submissions -= 1
+        outcomes = await asyncio.gather(
+            *(
+                self._send(order, signed_at)
+                for order in orders
+                if intended is not None and order.client_order_id in intended.new
             )
         )
+        settled = {outcome.client_order_id: outcome for outcome in (*refused, *outcomes)}
+        known = intended.known if intended is not None else {}
+        return tuple(
+            settled.get(order.client_order_id) or self._repeat(known[order.client_order_id]) for order in orders
+        )
+
+    async def _intend(
+        self, assignment: Assignment, orders: Sequence[ApprovedOrder], checkpoint: Checkpoint, signed_at: datetime
+    ) -> tuple[list[Outcome], Intended | None]:
+        """Write down what may be sent. What may not is refused, and does not keep the rest."""
+        refused: list[Outcome] = [
+            _refuse(order, "frozen", self._inquiry.frozen[order.symbol])
+            for order in orders
+            if order.symbol in self._inquiry.frozen
+        ]
+        wanted = [order for order in orders if order.symbol not in self._inquiry.frozen]
+        while wanted:
+            try:
+                async with self._database.transaction() as tx:
+                    intended = await order_store.intend(
+                        tx, assignment.account, assignment.user, assignment.epoch, wanted, checkpoint, signed_at
+                    )
+            except Fenced as error:
+                return [*refused, *(_refuse(order, "fenced", str(error)) for order in wanted)], None
+            except Forbidden as error:
+                refused += [_refuse(order, "control", str(error)) for order in wanted if error.forbids(order)]
+                wanted = [order for order in wanted if not error.forbids(order)]
+            except DATABASE_ERRORS as error:
+                # The commit may have come through all the same, so the intents may exist. But they were not sent and
+                # never will be: an intent that exists is only ever asked for.
+                self._log.warning("intents not committed", error=type(error).__name__)
+                self._doubt(*(order.client_order_id for order in wanted))
+                reason = "our database did not answer, so nothing was sent"
+                return [*refused, *(_refuse(order, "database", reason) for order in wanted)], None
+            else:
+                return refused, intended
+        return refused, None
 
     async def _send(self, order: ApprovedOrder, signed_at: datetime) -> Outcome:
         name = order.client_order_id
+        since = asyncio.get_running_loop().time()
         try:
-            placed = await self._account.place(order, signed_at)
+            placed = await self._venue.place(order, signed_at)
         except OutcomeKnown as error:
             if isinstance(error, ClockSkewed):
                 self._clock.measure_soon()
-            await self._record([OrderNews(client_order_id=name, event=OrderEvent.REJECTED, reason=str(error))])
-            return Refused(client_order_id=name, code=error.code, reason=error.reason)
+            news = OrderNews(client_order_id=name, event=OrderEvent.REJECTED, reason=str(error))
+            await self._recorder.record([news])
+            return _refuse(order, error.code, error.reason)
         except OutcomeUnknown as error:
-            await self._record([OrderNews(client_order_id=name, event=OrderEvent.OUTCOME_LOST, reason=str(error))])
-            self._look_again()
+            news = OrderNews(client_order_id=name, event=OrderEvent.OUTCOME_LOST, reason=str(error))
+            await self._recorder.record([news])
+            self._doubt(name)
             return Unknown(client_order_id=name, reason=str(error))
-        await self._record([_news_of(placed)])
+        except Exception:
+            self._doubt(name)
+            raise
+        self._stream.expect(since)
+        if not await self._recorder.record([news_of(placed, name)]):
+            self._doubt(name)
         return Accepted(client_order_id=name, venue_order_id=placed.venue_order_id)
 
-    async def cancel(self, orders: Sequence[tuple[Symbol, ClientOrderId]]) -> None:
+    def _repeat(self, order: Order) -> Outcome:
+        """The outcome of an order that was intended before: said again, never sent again."""
+        name = order.client_order_id
+        if order.state is OrderState.REJECTED:
+            return Refused(client_order_id=name, code="", reason=order.reason)
+        if order.venue_order_id is not None and order.state in TERMINAL | WORKING:
+            return Accepted(client_order_id=name, venue_order_id=order.venue_order_id)
+        self._doubt(name)
+        return Unknown(client_order_id=name, reason="intended before; the venue is being asked")
+
+    async def cancel(self, orders: Collection[tuple[Symbol, ClientOrderId]]) -> None:
         """Ask for each cancellation. What became of them is recorded, and delivered as news."""
-        await asyncio.gather(*(self._cancel(symbol, name) for symbol, name in orders))
+        fresh = [(symbol, name) for symbol, name in orders if name not in self._cancelling]
+        await asyncio.gather(*(self._cancel(symbol, name) for symbol, name in fresh))
 
     async def _cancel(self, symbol: Symbol, name: ClientOrderId) -> None:
+        since = asyncio.get_running_loop().time()
+        self._cancelling.add(name)
         try:
-            await self._account.cancel(symbol, name)
+            await self._venue.cancel(symbol, name)
         except OrderNotFound:
-            self._look_again()  # it ended otherwise, and the news of that may have been missed
+            pass  # it ended otherwise, and the news of that may have been missed
         except VenueError as error:
             self._log.warning("cancellation not confirmed", order=name, reason=str(error))
-            self._look_again()
+        else:
+            self._stream.expect(since)
+        finally:
+            self._cancelling.discard(name)
+            self._doubt(name)
 
-    async def reconcile(self) -> None:
-        """Ask the venue for the whole truth and record it: orders first, so that fills find theirs."""
-        async with self._reconciling:
-            async with self._database.transaction() as tx:
-                unsettled = await order_store.unsettled(tx, self.assignment.account)
-            symbols = self.symbols | {order.symbol for order, _ in unsettled}
-            for symbol in sorted(symbols):
-                await self._reconcile_symbol(symbol, [item for item in unsettled if item[0].symbol == symbol])
-            self._set_balances(await self._account.balances())
-            async with self._database.transaction() as tx:
-                left = await order_store.unsettled(tx, self.assignment.account)
-            if any(order.state not in WORKING for order, _ in left):
-                self._look_again()
+    async def _look(self, names: Collection[ClientOrderId] | None, fully: bool) -> list[ClientOrderId]:
+        """Bring the books in step: these orders, or all of them; fully, with balances and whatever else traded."""
+        left = await self._inquiry.look(names, trades=self.symbols if fully else ())
+        if fully:
+            self._heard_of.clear()
+            balances = await self._venue.balances()
+            # What the stream said meanwhile is newer.
+            self._set_balances({asset: each for asset, each in balances.items() if asset not in self._heard_of})
+        return [order.client_order_id for order in left]
 
-    async def _reconcile_symbol(self, symbol: Symbol, unsettled: Sequence[tuple[Order, datetime]]) -> None:
-        standing = {order.client_order_id: order for order in await self._account.open_orders(symbol)}
-        news: list[News] = []
-        for order, intended_at in unsettled:
-            # Asked before the venue answers: an answer that is older than the window proves nothing.
-            dead = self._clock.now() > intended_at + self._clock.receive_window
-            found = standing.get(order.client_order_id) or await self._account.find(symbol, order.client_order_id)
-            if found is not None:
-                news.append(_news_of(found))
-            elif dead:
-                news.append(
-                    OrderNews(client_order_id=order.client_order_id, event=OrderEvent.EXPIRED, reason=NEVER_ARRIVED)
-                )
-        async with self._database.transaction() as tx:
-            read_to = await order_store.trades_read(tx, self.assignment.account, symbol)
-        fills = await self._account.fills_since(symbol, read_to)
-        await self._record([*news, *fills])
-        if fills:
-            async with self._database.transaction() as tx:
-                await order_store.mark_trades_read(tx, self.assignment.account, symbol, fills[-1].trade_id)
-
-    async def _follow(self) -> None:
-        """Record what the user stream says, as it says it."""
-        pause_s = STREAM_PAUSE_FIRST_S
-        while True:
-            try:
-                async for events in batched(self._account.user_events()):
-                    pause_s = STREAM_PAUSE_FIRST_S
-                    await self._hear(events)
-            except VenueError as error:
-                # What it would have said meanwhile is asked for.
-                self._log.warning("user stream lost", reason=str(error).splitlines()[0], again_in_s=pause_s)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, STREAM_PAUSE_MOST_S)
-                self._look_again()
+    def _patience_s(self) -> float:
+        return self._interval_s() if self._stream.stands else self._interval_s() / MORE_OFTEN_WITHOUT_STREAM
 
     async def _hear(self, events: Sequence[UserEvent]) -> None:
         news: list[News] = []
         for event in events:
             match event:
+                case StreamOpened():
+                    self._caretaker.look_fully()
                 case VenueOrder() if event.client_order_id is not None:
-                    news.append(_news_of(event))
+                    news.append(news_of(event, event.client_order_id))
                 case Fill():
                     news.append(event)
                 case Mapping():
+                    self._heard_of.update(event)
                     self._set_balances(event)
-        if news:
-            await self._record(news)
+        if news and not await self._recorder.record(news):
+            self._caretaker.look_fully()
 
-    async def _tend(self) -> None:
-        """Reconcile when something is not settled, and from time to time anyway."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RECONCILE_INTERVAL_S):
-                    await self._wake.wait()
-            # The stream usually brings what is missing within this pause, and asking costs request budget.
-            await asyncio.sleep(SETTLE_PAUSE_S)
-            self._wake.clear()
-            try:
-                await self.reconcile()
-            except (VenueError, *DATABASE_ERRORS) as error:
-                self._log.warning("not reconciled", reason=str(error).splitlines()[0])
-                self._look_again()
+    def _tell(self, news: OrderChanged | NewsLost) -> None:
+        if isinstance(news, NewsLost) or news.order.run == self.assignment.run:
+            self.deliver(news)
 
-    def _look_again(self) -> None:
-        """The venue knows something that our books do not: ask soon, and again until it is settled."""
-        self._wake.set()
-
-    async def _record(self, news: Sequence[News]) -> None:
-        """Commit news, then deliver what was new. One at a time, so that numbers are delivered in order.
-
-        News that cannot be committed is let go: the venue still knows it, and is asked again.
-        """
-        if not news:
-            return
-        async with self._recording:
-            try:
-                async with self._database.transaction() as tx:
-                    changes = await order_store.record(tx, self.assignment.account, self.assignment.user, news)
-            except DATABASE_ERRORS as error:
-                self._log.warning("news not committed", error=type(error).__name__)
-                self._look_again()
-                return
-            for change in changes:
-                if change.order.run == self.assignment.run:
-                    self.deliver(change)
-        if any(_lacks_fills(item, changes) for item in news):
-            self._look_again()
+    def _doubt(self, *names: ClientOrderId) -> None:
+        """The venue may know something of these orders that our books do not."""
+        self._caretaker.doubt(names)
 
     def _set_balances(self, balances: Mapping[Asset, Balance]) -> None:
         changed = {asset: balance for asset, balance in balances.items() if self.balances.get(asset) != balance}
         if changed:
             self.balances |= changed
-            self._balances_shown = False
+            self.unshown = True
             self.deliver(BalancesChanged({asset: (b.free, b.locked) for asset, b in changed.items()}))
 
-    async def _show_balances(self) -> None:
-        """Keep the balances that people see no more than a moment old, without a write for every fill."""
-        while True:
-            await asyncio.sleep(BALANCES_INTERVAL_S)
-            if self._balances_shown:
-                continue
-            self._balances_shown = True
-            try:
-                async with self._database.transaction() as tx:
-                    await runtime.set_balances(
-                        tx, self.assignment.account, self.assignment.user, dict(self.balances), datetime.now(UTC)
-                    )
-            except DATABASE_ERRORS as error:
-                self._log.warning("balances not shown", error=type(error).__name__)
-                self._balances_shown = False
-
     async def close(self) -> None:
-        await self._account.close()
+        await self._venue.close()
 
 
-def _news_of(order: VenueOrder) -> OrderNews:
-    assert order.client_order_id is not None
-    return OrderNews(
-        client_order_id=order.client_order_id,
-        event=_EVENTS[order.state],
-        venue_order_id=order.venue_order_id,
-        executed=order.filled,
-    )
-
-
-def _lacks_fills(item: News, changes: Sequence[OrderChanged]) -> bool:
-    """Whether the venue says that more of an order is filled than its recorded fills add up to."""
-    if isinstance(item, Fill) or not item.executed:
-        return False
-    known = [change.order.filled for change in changes if change.order.client_order_id == item.client_order_id]
-    return bool(known) and max(known) < item.executed
-
-
-def _refuse_all(orders: Sequence[ApprovedOrder], code: str, reason: str) -> tuple[Outcome, ...]:
-    return tuple(Refused(client_order_id=order.client_order_id, code=code, reason=reason) for order in orders)
-
-
-async def _repeat(order: Order) -> Outcome:
-    """The outcome of an order that was intended before: said again, never sent again."""
-    if order.state is OrderState.REJECTED:
-        return Refused(client_order_id=order.client_order_id, code="", reason=order.reason)
-    if order.venue_order_id is not None and order.state in TERMINAL | WORKING:
-        return Accepted(client_order_id=order.client_order_id, venue_order_id=order.venue_order_id)
-    return Unknown(client_order_id=order.client_order_id, reason="intended before; the venue is being asked")
-
-
-async def batched(events: AsyncIterator[UserEvent]) -> AsyncIterator[Sequence[UserEvent]]:
-    """Whatever has arrived, together: a burst of fills is one transaction."""
-    async for event in events:
-        yield [event]
+def _refuse(order: ApprovedOrder, code: str, reason: str) -> Outcome:
+    return Refused(client_order_id=order.client_order_id, code=code, reason=reason)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors.config import FleetConfig
 from actors.handles import process
-from actors.messages import Denied
+from actors.messages import Denied, NewsLost
 from trading.events import Assignment, Checkpoint, Event, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol
 from trading.orders import ApprovedOrder, Outcome
@@ -46,13 +46,13 @@ class VenueGateway:
         desks = await self._started()
         await desks.cancel(assignment, orders)
 
-    async def news(self, host: str) -> Sequence[tuple[AccountId, Event]]:
+    async def news(self, host: str) -> Sequence[tuple[AccountId, Event | NewsLost]]:
         desks = await self._started()
         return await desks.mailbox(host).take()
 
-    async def close(self, account: AccountId) -> None:
+    async def close(self, assignment: Assignment) -> None:
         desks = await self._started()
-        await desks.close(account)
+        await desks.close(assignment)
 
     async def _started(self) -> "Desks":
         async with self._starting:

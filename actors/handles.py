@@ -14,7 +14,7 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
-from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, TraderEnded
+from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, NewsLost, TraderEnded
 from trading.events import Assignment, Checkpoint, Event, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol, VenueName
 from trading.instruments import Instrument
@@ -116,13 +116,14 @@ class GatewayHandle(ServiceHandle):
     async def cancel(self, assignment: Assignment, orders: tuple[tuple[Symbol, ClientOrderId], ...]) -> None:
         await self._call("cancel", assignment, orders)
 
-    async def news(self, host: str) -> Sequence[tuple[AccountId, Event]]:
+    async def news(self, host: str) -> Sequence[tuple[AccountId, Event | NewsLost]]:
         """Waits for news of the host's accounts, and returns all there is. Empty after a while without any."""
-        news: Sequence[tuple[AccountId, Event]] = await self._call("news", host)
+        news: Sequence[tuple[AccountId, Event | NewsLost]] = await self._call("news", host)
         return news
 
-    async def close(self, account: AccountId) -> None:
-        await self._call("close", account)
+    async def close(self, assignment: Assignment) -> None:
+        """This trader has ended. Does nothing when another one trades the account by now."""
+        await self._call("close", assignment)
 
 
 class MarketHandle(ServiceHandle):

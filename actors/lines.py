@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from actors.handles import CallError, GatewayHandle, find_gateway, find_ledger, find_market
-from actors.messages import Decided, Denied, Heartbeat, LedgerBatch, Saved, Worth
+from actors.messages import Decided, Denied, Heartbeat, LedgerBatch, NewsLost, Saved, Worth
 from actors.ticks import TickClient, TickStreamLost
 from actors.trader import Fenced
 from trading.events import Assignment, CancelOrders, Event, Snapshot, SubmitOrders
@@ -29,6 +29,7 @@ class Receiver(Protocol):
     """What a host does with what comes in."""
 
     def hear(self, account: AccountId, event: Event) -> None: ...
+    def news_lost(self, account: AccountId) -> None: ...
     def see(self, venue: VenueName, news: Quote | Reading) -> None: ...
     def gateway_replaced(self, venue: VenueName) -> None: ...
 
@@ -50,7 +51,10 @@ class GatewayLine:
             try:
                 while True:
                     for account, event in await gateway.news(self._host):
-                        self._receiver.hear(account, event)
+                        if isinstance(event, NewsLost):
+                            self._receiver.news_lost(account)
+                        else:
+                            self._receiver.hear(account, event)
             except CallError as error:
                 log.warning("gateway lost", venue=self._venue, reason=str(error))
                 self._forget(gateway)
@@ -93,10 +97,10 @@ class GatewayLine:
             log.warning("cancellation not passed on", account=assignment.account, reason=str(error))
             self._forget(gateway)
 
-    async def close(self, account: AccountId) -> None:
+    async def close(self, assignment: Assignment) -> None:
         gateway = await self._find()
         try:
-            await gateway.close(account)
+            await gateway.close(assignment)
         except CallError:
             self._forget(gateway)  # a gateway that is gone holds no key
 

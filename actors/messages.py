@@ -21,6 +21,10 @@ class Denied(msgspec.Struct, frozen=True, kw_only=True):
 FENCED = "fenced"
 
 
+class NewsLost(msgspec.Struct, frozen=True, tag=True):
+    """Something was recorded that the trader was not told: it must ask for everything again."""
+
+
 class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a host holds: enough for a new supervisor to adopt it."""
 

@@ -114,12 +114,17 @@ class TraderHost:
         await asyncio.gather(*(seat.running for seat in leaving if seat.running), return_exceptions=True)
         await self._ledger.flush()
         for seat in leaving:
-            await seat.gateway.close(seat.assignment.account)
+            await seat.gateway.close(seat.assignment)
 
     def hear(self, account: AccountId, event: Event) -> None:
         seat = self._seats.get(account)
         if seat is not None:
             seat.trader.inbox.put(event)
+
+    def news_lost(self, account: AccountId) -> None:
+        seat = self._seats.get(account)
+        if seat is not None:
+            seat.trader.resync()
 
     def see(self, venue: VenueName, news: Quote | Reading) -> None:
         if isinstance(news, Quote):

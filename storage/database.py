@@ -6,6 +6,7 @@ connection, since the login behind it may put on another role. For that, give th
 member of `tradefleet_api` alone; nothing here changes.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from enum import StrEnum
@@ -43,11 +44,16 @@ class Edition(StrEnum):
 
 
 class Database:
-    """A pool of connections in one role. Used and closed in one event loop."""
+    """A pool of connections in one role. Used and closed in one event loop.
 
-    def __init__(self, url: str, role: Role, *, pool_size: int = 5) -> None:
+    With `patience_s`, a transaction that has not ended by then is given up, whatever holds it up: a lock, a server that
+    stands still, a network that swallows everything.
+    """
+
+    def __init__(self, url: str, role: Role, *, pool_size: int = 5, patience_s: float | None = None) -> None:
         self._url = parse_url(url)
         self._role = role
+        self._patience_s = patience_s
         self._engine = create_async_engine(
             self._url,
             pool_size=pool_size,
@@ -71,16 +77,21 @@ class Database:
         In the API role it sees and writes what belongs to `user`. With `admin` it reads across tenants: for finding
         out who somebody is, and for staff; it still writes as `user`.
         """
-        async with aclosing(await self._connect()) as tx:
-            try:
-                async with tx.begin():
-                    if user is not None or admin:
-                        await act_as(tx, user, admin=admin)
-                    yield tx
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise unreachable(self._url, error) from error
+        try:
+            async with asyncio.timeout(self._patience_s) as patience, aclosing(await self._connect()) as tx:
+                try:
+                    async with tx.begin():
+                        if user is not None or admin:
+                            await act_as(tx, user, admin=admin)
+                        yield tx
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise unreachable(self._url, error) from error
+                    raise
+        except TimeoutError as error:
+            if not patience.expired():
                 raise
+            raise DatabaseUnreachable(f"a transaction was given up after {self._patience_s:g} s") from error
 
     async def edition(self) -> Edition | None:
         """Which TimescaleDB the database has; None for plain PostgreSQL."""

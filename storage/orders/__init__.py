@@ -6,7 +6,7 @@ and ends; nothing here is true for anybody else before that.
 """
 
 from storage.orders.checkpoints import save_checkpoint
-from storage.orders.cursors import mark_trades_read, trades_read
+from storage.orders.cursors import first_trade, mark_trades_read, newest_seq, trades_read
 from storage.orders.intents import Fenced, Forbidden, Intended, intend
 from storage.orders.news import OrderNews
 from storage.orders.record import record
@@ -18,8 +18,10 @@ __all__ = [
     "Intended",
     "OrderNews",
     "SnapshotParts",
+    "first_trade",
     "intend",
     "mark_trades_read",
+    "newest_seq",
     "record",
     "save_checkpoint",
     "snapshot_parts",

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.tables import AccountCursor
+from storage.tables import AccountCursor, FillRow
 from trading.ids import AccountId, Symbol, TradeId
 
 
@@ -26,6 +26,18 @@ async def lock_news(tx: AsyncConnection, account: AccountId) -> tuple[int, datet
 def _locked(account: AccountId) -> Any:
     now = func.clock_timestamp().label("now")
     return select(AccountCursor.seq, now).where(AccountCursor.account_id == account).with_for_update()
+
+
+async def newest_seq(tx: AsyncConnection, account: AccountId) -> int:
+    """The number of the account's newest news."""
+    return await tx.scalar(select(AccountCursor.seq).where(AccountCursor.account_id == account)) or 0
+
+
+async def first_trade(tx: AsyncConnection, account: AccountId, symbol: Symbol) -> TradeId | None:
+    """The oldest trade that is recorded: what the account did before it came to us is not ours to read."""
+    first = select(FillRow.trade_id).where(FillRow.account_id == account, FillRow.symbol == symbol)
+    trade: str | None = await tx.scalar(first.order_by(FillRow.at, FillRow.trade_id).limit(1))
+    return None if trade is None else TradeId(trade)
 
 
 async def trades_read(tx: AsyncConnection, account: AccountId, symbol: Symbol) -> TradeId | None:

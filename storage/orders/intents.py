@@ -12,7 +12,7 @@ from storage.orders.rows import known_order, select_orders
 from storage.tables import OrderIntent
 from trading.events import Checkpoint, Control
 from trading.ids import AccountId, ClientOrderId, Epoch, UserId
-from trading.orders import ApprovedOrder, Order
+from trading.orders import ApprovedOrder, Order, Purpose
 
 
 class Fenced(StorageError):
@@ -26,6 +26,13 @@ class Forbidden(StorageError):
         super().__init__(f"{scope} is {control}" + (f": {reason}" if reason else ""))
         self.scope = scope
         self.control = control
+
+    def forbids(self, order: ApprovedOrder) -> bool:
+        """Whether it was this order that it struck: the rest may go."""
+        over_symbol = self.scope.partition("/")[2]
+        if over_symbol not in ("", order.symbol):
+            return False
+        return self.control is not Control.REDUCE_ONLY or order.purpose is Purpose.ENTRY
 
 
 class Intended(msgspec.Struct, frozen=True, kw_only=True):

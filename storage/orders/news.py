@@ -52,10 +52,7 @@ def hear(known: KnownOrder, news: OrderNews, now: datetime) -> KnownOrder:
         venue_order_id=order.venue_order_id or news.venue_order_id,
         reason=order.reason if state is order.state else news.reason,
     )
-    if news.executed is None:
-        complete = news.event in NOTHING_TRADED
-    else:
-        complete = order.filled >= news.executed
+    complete = news.event in NOTHING_TRADED if news.executed is None else order.filled >= news.executed
     return _settled(known, changed, now, complete=complete)
 
 
