@@ -37,7 +37,7 @@ def storms(symbols: Sequence[Symbol] = (BTC,), length: int = 30) -> st.SearchStr
             st.tuples(st.just("fate"), st.sampled_from(Fate)),
             st.tuples(st.sampled_from(["settle", "crash"]), st.none()),
         ),
-        min_size=5,
+        min_size=12,
         max_size=length,
     )
 

@@ -538,7 +538,7 @@ extras = st.one_of(
 def test_keeps_limits_rules_and_books_in_any_weather(storm: Any, more: Any, confirmed: bool) -> None:
     for at, step in more:
         storm.insert(at, step)
-    params = PARAMS | {"max_positions": 2, "ai_confirmation": confirmed, "trailing_atr": "1"}
+    params = PARAMS | {"max_positions": 2, "ai_confirmation": confirmed, "trailing_atr": "1", "position_max_pct": "10"}
     ours = Trader(market((BTC, ETH)), "signal", params, limits=LIMITS)
     ours.see("100", symbol=ETH)
     ours.see("100")
