@@ -43,8 +43,7 @@ class RebalanceParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     order_step_pct: Annotated[Decimal, amount(gt=0, lt=50, about="limit price so far below or above the market")]
     min_delta_quote: Annotated[Decimal, amount(gt=0, about="quote amount; a smaller gap is left alone")]
     interval_s: Annotated[int, msgspec.Meta(ge=1, le=86_400, description="seconds from one look to the next")] = 30
-    automatic: bool = True
-    """False: acts only when told to `execute`."""
+    automatic: Annotated[bool, msgspec.Meta(description="off: acts only when told to execute")] = True
 
 
 class Verdict(StrEnum):

@@ -18,8 +18,10 @@ CANDLES_SHOWN = 20
 class SignalParams(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
     symbols: Annotated[tuple[SymbolName, ...], msgspec.Meta(min_length=1, max_length=20)]
     timeframe: Timeframe
-    trend_timeframe: Timeframe | None = None
-    """A longer one: no long where the close is below its slow average."""
+    trend_timeframe: Annotated[
+        Timeframe | None,
+        msgspec.Meta(description="a longer one: no long where its close is not above its slow average"),
+    ] = None
     risk_pct: Annotated[Decimal, amount(gt=0, le=10, about="of the account's worth, lost when a stop is hit")]
     stop_atr: Annotated[Decimal, amount(gt=0, le=20, about="distance of the stop, in ATRs")] = Decimal(2)
     take_profit_r: (
@@ -30,8 +32,7 @@ class SignalParams(RuleParams, frozen=True, kw_only=True, forbid_unknown_fields=
         Decimal(25)
     )
     max_positions: Annotated[int, msgspec.Meta(ge=1, le=20, description="trades open at the same time")] = 1
-    ai_confirmation: bool = False
-    """A language model must confirm each entry."""
+    ai_confirmation: Annotated[bool, msgspec.Meta(description="a language model must confirm each entry")] = False
     min_ai_confidence: Annotated[Decimal, amount(ge=0, le=1, about="what its confidence must be at least")] = Decimal(
         "0.7"
     )
