@@ -24,6 +24,7 @@ from api.docs.config import complete_schema, openapi_config
 from api.docs.page import problem_page
 from api.errors import ApiError
 from api.health.controller import health, meta, ready
+from api.health.metrics import Metrics, metrics_page
 from api.history.controller import HistoryController
 from api.identity.authentication import Authentication
 from api.identity.controller import (
@@ -75,6 +76,7 @@ def create_app(
     `hear` brings the user of each change as it is committed; without it, what is live is a second old.
     """
     feed = Feed(hear or every_second)
+    metrics = Metrics()
     second_factors = SecondFactors(key_ring)
     identity = Identity(database, settings, passwords or Passwords(), second_factors, RateLimiter())
 
@@ -126,7 +128,7 @@ def create_app(
         ],
     )
     app = Litestar(
-        route_handlers=[api, health, ready, PageController, problem_page, static_files()],
+        route_handlers=[api, health, ready, metrics_page, PageController, problem_page, static_files()],
         state=State({"settings": settings, "database": database, "feed": feed}),
         on_startup=[feed.start],
         on_shutdown=[feed.stop],
@@ -135,6 +137,7 @@ def create_app(
         middleware=[DefineMiddleware(Authentication, exclude_from_auth_key="exclude_from_auth")],
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
             "feed": Provide(lambda: feed, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "strategies": Provide(lambda: strategies, sync_to_thread=False),
@@ -163,5 +166,5 @@ def create_app(
         debug=False,
     )
     complete_schema(app)
-    app.asgi_handler = RequestContext(app.asgi_handler, secure=settings.secure_cookies)
+    app.asgi_handler = RequestContext(app.asgi_handler, metrics, secure=settings.secure_cookies)
     return app

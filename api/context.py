@@ -9,6 +9,8 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.health.metrics import Metrics
+
 log = structlog.get_logger("api.access")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -44,8 +46,9 @@ def request_id() -> str:
 class RequestContext:
     """The outermost layer: Litestar's own middleware does not see a request that no route matches."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, secure: bool) -> None:
         self._app = app
+        self._metrics = metrics
         self._headers = PROTECTION | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,12 +73,15 @@ class RequestContext:
 
         with structlog.contextvars.bound_contextvars(request_id=name):
             await self._app(scope, receive, protected_send)
+            took_s = time.perf_counter() - started
+            # The template and not the path: a path may hold a sign-in link's secret, and there is no end of paths.
+            route = scope.get("path_template") or "(none)"
+            self._metrics.observe(scope["method"], route, status, took_s)
             log.info(
                 "request",
                 method=scope["method"],
-                # The template and not the path: a path may hold a sign-in link's secret.
-                route=scope.get("path_template") or "(none)",
+                route=route,
                 status=status,
-                took_ms=round((time.perf_counter() - started) * 1000, 1),
+                took_ms=round(took_s * 1000, 1),
                 user_id=getattr(scope.get("auth"), "user_id", None),
             )

@@ -124,6 +124,25 @@ async def list_accounts(
     return [AccountRecord(**row._mapping) for row in rows]
 
 
+class AccountCount(msgspec.Struct, frozen=True, kw_only=True):
+    mode: str
+    desired_state: str
+    state: str
+    accounts: int
+
+
+async def count_accounts(tx: AsyncConnection) -> list[AccountCount]:
+    """Of all tenants that the transaction may see."""
+    state = func.coalesce(AccountRuntime.state, "stopped").label("state")
+    rows = await tx.execute(
+        select(Account.mode, Account.desired_state, state, func.count().label("accounts"))
+        .outerjoin(AccountRuntime, AccountRuntime.account_id == Account.id)
+        .where(Account.archived_at.is_(None))
+        .group_by(Account.mode, Account.desired_state, state)
+    )
+    return [AccountCount(**row._mapping) for row in rows]
+
+
 async def add_account(
     tx: AsyncConnection,
     account: AccountId,

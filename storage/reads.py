@@ -133,11 +133,23 @@ FILL_COLUMNS = (
 
 
 async def list_fills(
-    tx: AsyncConnection, account: AccountRecord, after: Position | None, limit: int, *, symbol: str | None = None
+    tx: AsyncConnection,
+    account: AccountRecord,
+    after: Position | None,
+    limit: int,
+    *,
+    symbol: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[FillRead]:
+    """Newest first, from `since` on and before `until`."""
     query = select(*FILL_COLUMNS).where(FillRow.account_id == account.id, FillRow.user_id == account.user_id)
     if symbol is not None:
         query = query.where(FillRow.symbol == symbol)
+    if since is not None:
+        query = query.where(FillRow.at >= since)
+    if until is not None:
+        query = query.where(FillRow.at < until)
     columns = (FillRow.at, FillRow.symbol, FillRow.trade_id)
     return [FillRead(**row._mapping) for row in await tx.execute(newest_first(query, columns, after, limit))]
 

@@ -1,5 +1,6 @@
 """`/accounts/{id}/orders`, `/fills`, `/decisions`, `/balances`."""
 
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -8,16 +9,21 @@ import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response import Stream
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.service import Accounts
+from api.history.export import fills_as_csv
 from api.history.schemas import Balance, Balances, Decision, DecisionPage, Fill, FillPage, Order, OrderPage
 from api.paging import PAGE_DEFAULT, Cursor, Keyset, Limit
 from storage import reads
+from storage.database import Database
 from storage.keyset import Position
 from trading.money import exact, plain
 
 Symbol = Annotated[str | None, QueryParameter(name="symbol", max_length=40, description="For instance BTC/USDT.")]
+Since = Annotated[datetime | None, QueryParameter(name="since", description="From this moment on.")]
+Until = Annotated[datetime | None, QueryParameter(name="until", description="Before this moment.")]
 Kind = Annotated[str | None, QueryParameter(name="kind", max_length=40)]
 Shown = TypeVar("Shown", bound=msgspec.Struct)
 Tx = NamedDependency[AsyncConnection]
@@ -56,16 +62,35 @@ class HistoryController(Controller):
         accounts: Found,
         tx: Tx,
         symbol: Symbol = None,
+        since: Since = None,
+        until: Until = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> FillPage:
         """Newest first, as the venue recorded them."""
         keyset = Keyset.read("fills", limit, cursor, parts=2)
         account = await accounts.find(account_id)
-        rows = await reads.list_fills(tx, account, keyset.after, limit, symbol=symbol)
+        rows = await reads.list_fills(tx, account, keyset.after, limit, symbol=symbol, since=since, until=until)
         return keyset.page(
             FillPage, rows, partial(shown, Fill), lambda row: Position(row.at, (row.symbol, row.trade_id))
         )
+
+    @get("/fills.csv", media_type="text/csv", operation_id="exportFills")
+    async def export(
+        self,
+        *,
+        account_id: FromPath[str],
+        accounts: Found,
+        database: NamedDependency[Database],
+        symbol: Symbol = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> Stream:
+        """All of them as a file for a spreadsheet, newest first. A download that breaks off is cut short visibly."""
+        account = await accounts.find(account_id)
+        lines = fills_as_csv(database, account, symbol=symbol, since=since, until=until)
+        headers = {"Content-Disposition": f'attachment; filename="fills-{account.id}.csv"'}
+        return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     @get("/decisions", operation_id="listDecisions")
     async def decisions(

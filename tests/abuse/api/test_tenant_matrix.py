@@ -94,6 +94,7 @@ CASES: Mapping[str, Case] = {
     "listConfigs": OWN_READ,
     "listOrders": OWN_READ,
     "listFills": OWN_READ,
+    "exportFills": OWN_READ,
     "listDecisions": OWN_READ,
     "getBalances": OWN_READ,
     "streamEvents": MY_LIST,
@@ -113,6 +114,7 @@ CASES: Mapping[str, Case] = {
     "adminEnableUser": admin_act(200),
     "adminListAudit": STAFF_READ,
     "adminVerifyAudit": STAFF_READ,
+    "metrics": STAFF_READ,
     "meta": anybody(200),
     "health": anybody(200),
     "ready": anybody(200),
@@ -170,7 +172,7 @@ async def first_of_stream(browser: Browser, path: str) -> Any:
 
 
 def is_staff_route(path: str) -> bool:
-    return path.startswith("/api/v1/admin")
+    return path.startswith("/api/v1/admin") or path == "/metrics"
 
 
 async def operations(site: Site) -> dict[str, tuple[str, str]]:
