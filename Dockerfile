@@ -1,11 +1,18 @@
 # One image for every service of docker-compose.yml: which one it is, the command says.
 
+FROM node:24-slim AS pages
+WORKDIR /build
+COPY web web
+COPY api/templates api/templates
+RUN cd web && npm install --no-save --ignore-scripts && npm run build
+
 FROM python:3.11-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/venv
 COPY requirements.lock .
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock
 COPY . .
+COPY --from=pages /build/api/static api/static
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --no-index .
 
 FROM python:3.11-slim

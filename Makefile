@@ -8,21 +8,25 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PAGES := api/static/manifest.json
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos fmt lock clean
+.PHONY: help setup pages demo test check bench chaos fmt lock clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(VENV)/.run $(VENV)/.self ## make .venv with what the product needs, hash-pinned
+setup: $(VENV)/.run $(VENV)/.self pages ## make .venv with what the product needs, hash-pinned
+	@:
+
+pages: $(PAGES) ## bundle what the pages need in a browser
 	@:
 
 demo: setup ## run the product here on paper money; options: make demo ARGS="--accounts 8"
 	@exec $(BIN)/tradefleet demo $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.self ## run the whole test suite; a part of it: make test ARGS=tests/unit/trading
+test: $(VENV)/.dev $(VENV)/.self pages ## run the whole test suite; a part of it: make test ARGS=tests/unit/trading
 	@exec $(BIN)/python -m pytest -m "not chaos" $(ARGS)
 
 chaos: $(VENV)/.dev $(VENV)/.self ## run the long fault tests
@@ -41,12 +45,13 @@ fmt: $(VENV)/.dev $(VENV)/.self ## format the code and apply the safe fixes
 bench: $(VENV)/.dev $(VENV)/.self ## run every benchmark; each prints one JSON line with its floor
 	@for bench in bench/[!_]*.py; do $(BIN)/python $$bench $(ARGS) || exit 1; done
 
-lock: ## write both lock files anew (needs uv and the network)
+lock: ## write the lock files anew (needs uv and the network)
+	$(COMPILE) --group pages --output-file requirements-pages.lock
 	$(COMPILE) --group build pyproject.toml --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
-clean: ## remove .venv and every cache of a tool
-	@rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove .venv, the bundled pages and every cache of a tool
+	@rm -rf $(VENV) api/static web/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written last, so that a set-up cut short is done again.
@@ -72,3 +77,8 @@ $(VENV)/.dev: requirements-dev.lock | $(VENV)/.made
 $(VENV)/.self: pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
+
+# Without Node and without a way to fetch it the product runs all the same.
+$(PAGES): web/package-lock.json $(wildcard web/*.js web/*.css web/public/* api/templates/*.html api/templates/*/*.html) | $(VENV)/.made
+	@echo "Bundling the pages (about ten seconds, once)"
+	@web/bundle $(BIN)/python || echo "The pages could not be bundled, so they look plain; the API runs. Try again: make pages" >&2

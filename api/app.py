@@ -41,7 +41,8 @@ from api.identity.service import Identity
 from api.limits import RateLimiter
 from api.live.controller import LiveController
 from api.live.feed import Feed, Hear, every_second
-from api.pages.controller import PageController, static_files
+from api.pages.assets import static_files
+from api.pages.router import pages
 from api.problems import (
     ProblemDocumentation,
     on_api_error,
@@ -128,7 +129,7 @@ def create_app(
         ],
     )
     app = Litestar(
-        route_handlers=[api, health, ready, metrics_page, PageController, problem_page, static_files()],
+        route_handlers=[api, health, ready, metrics_page, pages(), problem_page, *static_files()],
         state=State({"settings": settings, "database": database, "feed": feed}),
         on_startup=[feed.start],
         on_shutdown=[feed.stop],

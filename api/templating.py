@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
+from api.pages.assets import find_assets
+from api.pages.look import PLAIN, grouped, signed
 from trading.money import plain
 
 ROOM = Path(__file__).parent
@@ -30,6 +32,17 @@ ENVIRONMENT = Environment(
 )
 ENVIRONMENT.filters["amount"] = as_amount
 ENVIRONMENT.filters["time"] = as_time
+ENVIRONMENT.filters["grouped"] = grouped
+ENVIRONMENT.filters["signed"] = signed
+# What a page for strangers is shown with; a visit brings its own.
+ENVIRONMENT.globals |= {
+    "look": PLAIN,
+    "_": PLAIN.texts,
+    "assets": find_assets(),
+    "principal": None,
+    "strip": None,
+    "page": None,
+}
 
 
 def template_config() -> TemplateConfig[JinjaTemplateEngine]:

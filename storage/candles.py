@@ -1,7 +1,8 @@
 """Closed candles, written once, as the venue gave them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.tables import CandleRow
 from trading.ids import Symbol, VenueName
 from trading.market import Candle
+from trading.timeframes import Timeframe
 
 ROWS_AT_ONCE = 2_000
 """A statement takes 65,535 values at most, and a candle has nine."""
@@ -52,3 +54,21 @@ async def read_candles(
         .limit(limit)
     )
     return [Candle(**row._mapping) for row in reversed(rows.all())]
+
+
+async def last_prices(
+    tx: AsyncConnection, venue: VenueName, symbols: Collection[Symbol], *, since: datetime
+) -> Mapping[Symbol, Decimal]:
+    """The newest close of each market, where a minute was recorded since then."""
+    query = (
+        select(CandleRow.symbol, CandleRow.close)
+        .distinct(CandleRow.symbol)
+        .where(
+            CandleRow.venue == venue,
+            CandleRow.symbol.in_(list(symbols)),
+            CandleRow.timeframe == Timeframe.MINUTE_1,
+            CandleRow.opened_at >= since,
+        )
+        .order_by(CandleRow.symbol, CandleRow.opened_at.desc())
+    )
+    return {Symbol(row.symbol): row.close for row in await tx.execute(query)}
