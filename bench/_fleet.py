@@ -1,6 +1,7 @@
 """A fleet to measure: private database, paper exchange, Ray and supervisor, and accounts put into the database."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import socket
@@ -27,6 +28,8 @@ from tradefleet.master_keys import with_master_keys
 from tradefleet.settings import Settings, load_settings
 
 FLEET_CHANNEL = "fleet"
+MARK = "BENCH_PROCESS"
+"""In the environment of everything that a bench starts."""
 
 
 class Fleet:
@@ -105,6 +108,7 @@ class Fleet:
 @asynccontextmanager
 async def running_fleet() -> AsyncIterator[Fleet]:
     """Everything but the API, on throw-away data; all of it ended with the block."""
+    os.environ[MARK] = str(os.getpid())
     directory = _directory()
     settings = load_settings().model_copy(
         update={
@@ -146,9 +150,15 @@ def free_port() -> int:
 
 
 def processes(name: str) -> list[psutil.Process]:
-    """Our own descendants of that name."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if name in " ".join(child.cmdline())]
+    """Those of this run that are called so. A forked worker is not below us, but has our mark."""
+    return [process for process in psutil.process_iter() if _is_ours(process, name)]
+
+
+def _is_ours(process: psutil.Process, name: str) -> bool:
+    try:
+        return name in " ".join(process.cmdline()) and process.environ().get(MARK) == str(os.getpid())
+    except psutil.Error:
+        return False
 
 
 def pss_mb(process: psutil.Process) -> float:
