@@ -30,10 +30,20 @@ class SecretRef(msgspec.Struct, frozen=True):
         return value
 
 
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that may confirm or veto signals: any endpoint that speaks OpenAI's protocol."""
+
+    base_url: str
+    name: str
+    api_key: SecretRef
+    timeout_s: float = 20.0
+
+
 class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
     database_url: SecretRef
     master_keys: SecretRef
     venues: tuple[VenueAddress, ...]
+    model: ModelConfig | None = None
     lease_ttl_s: float = 10.0
     starting_ttl_s: float = 30.0
     """How long a lease lasts before the first heartbeat: a process takes seconds to start on a busy machine."""

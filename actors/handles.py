@@ -15,7 +15,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, NewsLost, TraderEnded
-from trading.events import Assignment, Checkpoint, Event, Snapshot
+from trading.events import Answer, Assignment, Checkpoint, Event, Question, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol, VenueName
 from trading.instruments import Instrument
 from trading.market import Quote
@@ -38,6 +38,10 @@ def market_name(venue: VenueName) -> ActorName:
 
 def ledger_name() -> ActorName:
     return ActorName("ledger")
+
+
+def confirmation_name() -> ActorName:
+    return ActorName("confirmation")
 
 
 HOST_PREFIX = "host:"
@@ -156,6 +160,13 @@ class LedgerHandle(ServiceHandle):
         return held
 
 
+class ConfirmationHandle(ServiceHandle):
+    async def answer(self, question: Question) -> Answer:
+        """Never an error of the model's: no answer in time is an answer that says so."""
+        answer: Answer = await self._call("answer", question)
+        return answer
+
+
 class HostHandle(Handle):
     def __init__(self, actor: ActorHandle, name: str) -> None:
         super().__init__(actor)
@@ -216,6 +227,12 @@ async def find_market(venue: VenueName) -> MarketHandle:
 
 async def find_ledger() -> LedgerHandle:
     return LedgerHandle(await _find(ledger_name()))
+
+
+def confirmation() -> ConfirmationHandle | None:
+    """The one that is there. A question does not wait for one: late is as good as no."""
+    actor = _actor(confirmation_name())
+    return None if actor is None else ConfirmationHandle(actor)
 
 
 def service(name: ActorName) -> ServiceHandle | None:

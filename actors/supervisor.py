@@ -10,6 +10,7 @@ import structlog
 
 from actors import handles
 from actors.config import FleetConfig
+from actors.confirmation import Confirmation
 from actors.gateway import VenueGateway
 from actors.handles import ActorName, CallError, HostHandle, ServiceHandle
 from actors.ledger import Ledger
@@ -133,7 +134,8 @@ class Supervisor:
         venues = [
             name for address in self._config.venues for name in (f"market:{address.name}", f"gateway:{address.name}")
         ]
-        return frozenset({handles.ledger_name(), *venues})
+        model = [handles.confirmation_name()] if self._config.model is not None else []
+        return frozenset({handles.ledger_name(), *venues, *model})
 
     def _observed(self, quarantined: frozenset[AccountId]) -> Observed:
         return Observed(
@@ -182,6 +184,8 @@ class Supervisor:
                     actor = handles.start(VenueGateway, name, self._config, venue)
                 case "market":
                     actor = handles.start(MarketData, name, self._config, venue)
+                case "confirmation":
+                    actor = handles.start(Confirmation, name, self._config)
                 case _:
                     actor = handles.start(Ledger, name, self._config)
         except handles.NameTaken:

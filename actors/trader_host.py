@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import structlog
 
+from actors import handles
 from actors.config import FleetConfig
-from actors.handles import process
+from actors.handles import CallError, process
 from actors.lines import GatewayLine, LedgerLine, TickLine
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded, Worth
 from actors.trader import Fenced, Quarantined, Trader
@@ -231,7 +232,13 @@ class Seat:
         await self.gateway.cancel(assignment, cancellation)
 
     async def ask(self, _assignment: Assignment, question: Question) -> Answer:
-        return Answer(question=question.id, error=f"nobody here answers questions of kind {question.kind!r}")
+        confirmation = handles.confirmation()
+        if confirmation is None:
+            return Answer(question=question.id, error="no model is there to ask")
+        try:
+            return await confirmation.answer(question)
+        except CallError as error:
+            return Answer(question=question.id, error=str(error))
 
     def run_closed(self, assignment: Assignment, reason: str) -> None:
         log.info("run closed", account=assignment.account, reason=reason)

@@ -23,7 +23,7 @@ import structlog
 from pydantic import SecretStr
 from rich.console import Console
 
-from actors.config import FleetConfig, SecretRef
+from actors.config import FleetConfig, ModelConfig, SecretRef
 from actors.environment import prepare_ray
 from exchanges.port import VenueAddress
 from storage import migrate
@@ -86,6 +86,11 @@ def fleet_config(settings: Settings) -> FleetConfig:
         master_keys=_secret_ref(settings, "master_keys"),
         # Plain addresses: a settings class of our own would be loaded by every actor that is told of them.
         venues=tuple(VenueAddress(**msgspec.structs.asdict(venue)) for venue in settings.venues),
+        model=None
+        if settings.ai_base_url is None or settings.ai_model is None
+        else ModelConfig(
+            base_url=settings.ai_base_url, name=settings.ai_model, api_key=_secret_ref(settings, "ai_api_key")
+        ),
         lease_ttl_s=settings.lease_ttl_s,
         accounts_per_host_max=settings.accounts_per_host_max,
         log_level=settings.log_level,

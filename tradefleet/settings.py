@@ -8,17 +8,28 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tradefleet.variables import DatabaseUrl, Host, MasterKeys, Port, Token, Venues, cache_dir, data_dir, paper_venue
+from tradefleet.variables import (
+    DatabaseUrl,
+    Host,
+    MasterKeys,
+    Port,
+    Secret,
+    Token,
+    Venues,
+    cache_dir,
+    data_dir,
+    paper_venue,
+)
 
 PREFIX = "TRADEFLEET_"
 ENV_FILE = ".env"
-SECRETS = ("database_url", "master_keys", "ray_auth_token", "paper_admin_token")
+SECRETS = ("database_url", "master_keys", "ray_auth_token", "ai_api_key", "paper_admin_token")
 A_FILE = "the path of a file that this process may read"
 
 
@@ -110,6 +121,14 @@ class Settings(BaseSettings):
     accounts_per_host_max: Annotated[int, Field(ge=1, le=1000)] = _of(
         50, "How many accounts of shared isolation one trader host holds.", "1 to 1000"
     )
+    ai_base_url: str | None = _of(
+        None,
+        "Where the model answers that may confirm or veto signals: any endpoint that speaks OpenAI's protocol.",
+        "`https://host/v1`",
+    )
+    ai_model: str | None = _of(None, "What that model is called there.", "a name that the endpoint knows")
+    ai_api_key: Secret | None = _of(None, "The key to that endpoint.", "as the endpoint gave it out")
+    ai_api_key_file: Path | None = _of(None, "A file that holds `TRADEFLEET_AI_API_KEY`.", A_FILE)
     forked_workers: bool = _of(
         True,
         "Whether Ray's workers are forked from a warm process where that works, which starts them faster and smaller.",
@@ -139,6 +158,14 @@ class Settings(BaseSettings):
                     f"{variable(name)}_FILE names {path}, which cannot be read: {error.strerror}"
                 ) from None
         return values
+
+    @model_validator(mode="after")
+    def _have_whole_model(self) -> Self:
+        given = [name for name in ("ai_base_url", "ai_model", "ai_api_key") if getattr(self, name) is not None]
+        if given and len(given) < 3:
+            missing = [variable(name) for name in ("ai_base_url", "ai_model", "ai_api_key") if name not in given]
+            raise ValueError(f"{' and '.join(missing)} must be set too, or {variable(given[0])} left out")
+        return self
 
     def secrets(self) -> list[str]:
         """Every secret value here, for whoever must never show one."""

@@ -63,6 +63,7 @@ def _check_host(host: str) -> str:
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 MasterKeys = Annotated[SecretStr, AfterValidator(_check_master_keys)]
+Secret = SecretStr
 Token = Annotated[SecretStr, Field(min_length=32)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Port = Annotated[int, Field(ge=0, le=65535)]
