@@ -7,8 +7,9 @@ import msgspec
 
 from trading.fills import Fill
 from trading.ids import Asset, Slot, Symbol, TradeId, base_of, quote_of
+from trading.ledgers import Ledger, enter, flow, ledger_of
 from trading.money import ZERO
-from trading.orders import Order, Side
+from trading.orders import Order
 from trading.positions import FLAT, Position, fold
 
 SEEN_MAX = 64
@@ -31,6 +32,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     foreign_fees: Mapping[Asset, Decimal] = {}
     """The part of `fees` charged in a third asset: in no position's cost, so it is valued beside them."""
     slot_fees: Mapping[Slot, SlotFees] = {}
+    ledgers: Mapping[str, Ledger] = {}
+    """Of each strategy, where several share the account."""
     seen: Mapping[Symbol, tuple[TradeId, ...]] = {}
 
     def position(self, symbol: Symbol) -> Position:
@@ -38,6 +41,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EMPTY = Books()
+UNUSED = Ledger()
 
 
 def record(books: Books, fill: Fill, order: Order | None) -> Books:
@@ -46,25 +50,23 @@ def record(books: Books, fill: Fill, order: Order | None) -> Books:
     seen = books.seen.get(symbol, ())
     if fill.trade_id in seen:
         return books
-    base, quote = base_of(symbol), quote_of(symbol)
-    bought = fill.side is Side.BUY
-    flows = dict(books.flows)
-    flows[base] = flows.get(base, ZERO) + (fill.quantity if bought else -fill.quantity)
-    flows[quote] = flows.get(quote, ZERO) + (-fill.quote if bought else fill.quote)
-    fees, foreign, slot_fees = books.fees, books.foreign_fees, books.slot_fees
+    fees, foreign, slot_fees, ledgers = books.fees, books.foreign_fees, books.slot_fees, books.ledgers
     if fill.fee:
-        flows[fill.fee_asset] = flows.get(fill.fee_asset, ZERO) - fill.fee
+        base, quote = base_of(symbol), quote_of(symbol)
         fees = {**fees, fill.fee_asset: fees.get(fill.fee_asset, ZERO) + fill.fee}
         if fill.fee_asset not in (base, quote):
             foreign = {**foreign, fill.fee_asset: foreign.get(fill.fee_asset, ZERO) + fill.fee}
         elif order is not None:
             slot_fees = _charge(slot_fees, fill, order, in_base=fill.fee_asset == base)
+    if order is not None and (name := ledger_of(order.slot)):
+        ledgers = {**ledgers, name: enter(ledgers.get(name, UNUSED), fill)}
     return Books(
         positions={**books.positions, symbol: fold(books.position(symbol), fill)},
-        flows=flows,
+        flows=flow(books.flows, fill),
         fees=fees,
         foreign_fees=foreign,
         slot_fees=slot_fees,
+        ledgers=ledgers,
         seen={**books.seen, symbol: (*seen[-SEEN_MAX + 1 :], fill.trade_id)},
     )
 

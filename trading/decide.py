@@ -31,13 +31,14 @@ from trading.events import (
     TimePassed,
 )
 from trading.limits import Limits
+from trading.lines import record
 from trading.news import hear_balances, hear_order, hear_outcomes, is_sound, keep_early, take_snapshot
 from trading.orders import IllegalTransition, OrderState
 from trading.params import ParamsRefused, Problem, parse
 from trading.state import CheckpointUnreadable, TraderState
 from trading.strategies import BUILT_IN, find_strategy, parse_params
 from trading.strategies.contract import Strategy
-from trading.think import close, record, stop, think
+from trading.think import close, stop, think
 
 __all__ = ["TraderState", "begin", "decide"]
 
@@ -62,7 +63,8 @@ def begin(assignment: Assignment, strategies: Mapping[str, Strategy] = BUILT_IN)
     return TraderState(
         assignment=assignment,
         strategy=strategy,
-        params=params,
+        params=strategy.prepare(params),
+        reserved=strategy.capital(params),
         limits=parse(Limits, assignment.limits),
         needs=strategy.needs(params),
         zone=zone,

@@ -14,6 +14,7 @@ import msgspec
 from trading.events import Control
 from trading.ids import Asset, RunId, Symbol, client_order_id
 from trading.instruments import Instrument, Unfit, fit_quantity
+from trading.ledgers import ledger_of
 from trading.limits import Limits
 from trading.market import Quote
 from trading.money import ZERO
@@ -35,6 +36,8 @@ class Headroom(msgspec.Struct, kw_only=True):
     """What is held and bid for, by its market; in the one asset that limits are in."""
     open_orders: int
     orders_last_minute: int
+    reserved: dict[tuple[str, Asset], Decimal] = {}
+    """What each ledger may still use of an asset, where several strategies share the account."""
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +116,11 @@ def _check_price(found: Missing, market: Market, limits: Limits, now: datetime, 
 def _check_balance(found: Missing, market: Market, headroom: Headroom) -> Refusal | None:
     asset, needed = cost_of(found.wish.side, market.instrument, found.quantity, found.worth_at)
     free = headroom.free.get(asset, ZERO)
-    return Refusal(rule="balance", value=needed, limit=free) if needed > free else None
+    if needed > free:
+        return Refusal(rule="balance", value=needed, limit=free)
+    if (ledger := ledger_of(found.wish.slot)) and needed > (left := headroom.reserved.get((ledger, asset), ZERO)):
+        return Refusal(rule="reserved", value=needed, limit=left)
+    return None
 
 
 def _check_exit(found: Missing, market: Market, limits: Limits) -> Refusal | None:
@@ -154,6 +161,8 @@ def _over(rule: str, value: int, limit: int) -> Refusal:
 def _take(found: Missing, market: Market, headroom: Headroom) -> None:
     asset, needed = cost_of(found.wish.side, market.instrument, found.quantity, found.worth_at)
     headroom.free[asset] = headroom.free.get(asset, ZERO) - needed
+    if ledger := ledger_of(found.wish.slot):
+        headroom.reserved[ledger, asset] = headroom.reserved.get((ledger, asset), ZERO) - needed
     headroom.open_orders += 1
     headroom.orders_last_minute += 1
     if found.wish.side is Side.BUY and market.quote_rate is not None:

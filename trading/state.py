@@ -47,6 +47,8 @@ class TraderState(msgspec.Struct, frozen=True, kw_only=True):
     params: Any
     limits: Limits
     needs: Needs
+    reserved: Mapping[str, Decimal] = {}
+    """The quote amount of each ledger, where several strategies share the account."""
     zone: ZoneInfo
 
     synced: bool = False

@@ -1,9 +1,7 @@
 """From what a trader knows to what it does: guard, strategy, reconcile, risk, in this order."""
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -13,31 +11,25 @@ from trading.events import (
     Ask,
     CancelOrders,
     CloseMode,
-    Control,
     Decision,
     Quarantine,
-    Record,
     RunClosed,
     SaveCheckpoint,
     SubmitOrders,
 )
-from trading.guard import entries_allowed, watch
-from trading.ids import Symbol, base_of, quote_of
+from trading.guard import watch
+from trading.ids import base_of, quote_of
 from trading.limits import Consequence
+from trading.lines import record
 from trading.money import ZERO
-from trading.news import intend
-from trading.orders import WORKING, ApprovedOrder, DesiredOrder, OrderKind, Purpose, Side
-from trading.reconcile import Missing, reconcile
-from trading.risk import Headroom, Market, Refusal, control_of, review, strictest
-from trading.state import Shown, TraderState, pack
+from trading.orders import WORKING, OrderKind, Purpose
+from trading.sending import perform
+from trading.state import TraderState, pack
 from trading.strategies.contract import View, Wish
-from trading.valuation import profit, rate, worth
+from trading.valuation import profit, worth
 
 SAVE_EVERY = timedelta(seconds=15)
 """What changed without an order can be found out again from the facts; it is saved so that this stays quick."""
-SHOW_AGAIN = timedelta(minutes=10)
-BALANCE_LAG = timedelta(seconds=3)
-"""A fill may be heard before the balance it brought: only a lack that lasts is worth a line."""
 ERROR_PAUSE = timedelta(seconds=1)
 INFINITE = Decimal("Infinity")
 MINUTE = timedelta(minutes=1)
@@ -84,11 +76,6 @@ def stop(state: TraderState, reason: str, now: datetime) -> Decided:
     state = msgspec.structs.replace(state, halted_by=reason)
     line = record(now, "quarantine", None, reason)
     return state, (line, *((CancelOrders(entries),) if entries else ()), Quarantine(reason))
-
-
-def record(now: datetime, kind: str, symbol: Symbol | None, reason: str, /, **detail: Any) -> Record:
-    numbers = {name: str(value) if isinstance(value, Decimal) else value for name, value in detail.items()}
-    return Record(kind=kind, symbol=symbol, reason=reason, detail=numbers, at=now)
 
 
 def _forget(state: TraderState, now: datetime) -> TraderState:
@@ -152,7 +139,7 @@ def _trade(state: TraderState, now: datetime) -> Decided:
     if wish.state is not state.strategy_state and wish.state != state.strategy_state:
         state = msgspec.structs.replace(state, strategy_state=wish.state, dirty=True)
     state, asked = _put_questions(state, wish)
-    state, sent = _perform(state, wish.orders, now)
+    state, sent = perform(state, wish.orders, now)
     return state, (*lines, *sent, *asked)
 
 
@@ -172,141 +159,10 @@ def _close_down(state: TraderState, mode: CloseMode, now: datetime) -> Decided:
         for symbol, position in books.positions.items()
     )
     if orders or working or (unseen and mode is not CloseMode.CANCEL):
-        return _perform(state, orders, now)
+        return perform(state, orders, now)
     reason = state.memory.closing_reason
     state = msgspec.structs.replace(state, halted_by=f"closed: {reason}", dirty=True, urgent=True)
     return state, (record(now, "run_closed", None, reason), RunClosed(reason))
-
-
-def _perform(state: TraderState, wishes: Sequence[DesiredOrder], now: datetime) -> Decided:
-    """Make the orders at the venue be these."""
-    refused: dict[DesiredOrder, Refusal] = {}
-    allowed = _permitted(state, wishes, refused, now)
-    difference = reconcile(
-        allowed,
-        slots=state.slots,
-        instruments=state.instruments,
-        quotes=state.quotes,
-        cancelling=state.cancelling,
-        now=now,
-    )
-    for misfit in difference.misfits:
-        refused[misfit.wish] = Refusal(rule=misfit.rule, value=misfit.value, limit=misfit.limit)
-    approved = _approve(state, difference.missing, refused, now) if difference.missing else []
-    state, lines = _show(state, refused, now)
-    decisions: tuple[Decision, ...] = lines
-    if difference.surplus:
-        asked = {order.client_order_id: now for order in difference.surplus}
-        state = msgspec.structs.replace(state, cancelling={**state.cancelling, **asked})
-        decisions += (CancelOrders(tuple((order.symbol, order.client_order_id) for order in difference.surplus)),)
-    if approved:
-        state = intend(state, approved, now)
-        version = state.version + 1
-        state = msgspec.structs.replace(state, version=version, saved_at=now, dirty=False, urgent=False)
-        decisions += (SubmitOrders(orders=tuple(approved), checkpoint=pack(state, version)),)
-    return state, decisions
-
-
-def _permitted(
-    state: TraderState, wishes: Sequence[DesiredOrder], refused: dict[DesiredOrder, Refusal], now: datetime
-) -> Sequence[DesiredOrder]:
-    """Without what the controls forbid. What stands already and is forbidden now is thereby withdrawn."""
-    entries = entries_allowed(state.memory.watch, now, state.zone)
-    if entries and state.control is Control.ACTIVE and not state.symbol_controls:
-        return wishes
-    allowed = []
-    for wish in wishes:
-        control = _control(state, wish.symbol, entries=entries)
-        if control is Control.ACTIVE or (control is Control.REDUCE_ONLY and wish.purpose is Purpose.EXIT):
-            allowed.append(wish)
-        else:
-            refused[wish] = Refusal(rule="control", value=control, limit=Control.ACTIVE)
-    return allowed
-
-
-def _control(state: TraderState, symbol: Symbol, *, entries: bool) -> Control:
-    control = control_of(symbol, state.control, state.symbol_controls)
-    return control if entries else strictest(control, Control.REDUCE_ONLY)
-
-
-def _approve(
-    state: TraderState, missing: Iterable[Missing], refused: dict[DesiredOrder, Refusal], now: datetime
-) -> list[ApprovedOrder]:
-    headroom = _headroom(state)
-    entries = entries_allowed(state.memory.watch, now, state.zone)
-    approved = []
-    for found in missing:
-        symbol = found.wish.symbol
-        market = Market(
-            instrument=state.instruments[symbol],
-            quote=state.quotes.get(symbol),
-            control=_control(state, symbol, entries=entries),
-            quote_rate=rate(quote_of(symbol), state.quote_asset, state.quotes),
-        )
-        answer = review(found, market, headroom, state.limits, run=state.assignment.run, now=now)
-        if isinstance(answer, ApprovedOrder):
-            approved.append(answer)
-        else:
-            refused[found.wish] = answer
-    return approved
-
-
-def _headroom(state: TraderState) -> Headroom:
-    free = {asset: amounts[0] for asset, amounts in state.balances.items()}
-    for asset, amount in state.promised.values():
-        free[asset] = free.get(asset, ZERO) - amount
-    exposure: dict[Symbol, Decimal] = {}
-    for symbol, position in state.memory.books.positions.items():
-        if position.quantity and (quote := state.quotes.get(symbol)) is not None:
-            factor = rate(quote_of(symbol), state.quote_asset, state.quotes) or ZERO
-            exposure[symbol] = position.quantity * quote.mid * factor
-    live = [order for facts in state.slots.values() for order in facts.live]
-    for order in live:
-        if order.side is Side.BUY and order.price is not None:
-            factor = rate(quote_of(order.symbol), state.quote_asset, state.quotes) or ZERO
-            exposure[order.symbol] = exposure.get(order.symbol, ZERO) + order.remaining * order.price * factor
-    return Headroom(free=free, exposure=exposure, open_orders=len(live), orders_last_minute=len(state.sent_at))
-
-
-def _show(state: TraderState, refused: dict[DesiredOrder, Refusal], now: datetime) -> Decided:
-    """One line for a refusal when it begins, and again after a long while; not one at every look."""
-    if not refused and not state.shown:
-        return state, ()
-    shown: dict[str, Shown] = {}
-    lines: list[Decision] = []
-    for wish, refusal in refused.items():
-        before = state.shown.get(wish.slot)
-        if before is None or before.rule != refusal.rule:
-            before = Shown(refusal.rule, now, None)
-        if before.written_at is not None:
-            due = now - before.written_at >= SHOW_AGAIN
-        else:
-            due = refusal.rule != "balance" or now - before.since >= BALANCE_LAG
-        if due:
-            lines.append(_refusal_line(wish, refusal, now))
-            before = Shown(before.rule, before.since, now)
-        shown[wish.slot] = before
-    if shown == state.shown:
-        return state, ()
-    return msgspec.structs.replace(state, shown=shown), tuple(lines)
-
-
-def _refusal_line(wish: DesiredOrder, refusal: Refusal, now: datetime) -> Record:
-    return record(
-        now,
-        "refused",
-        wish.symbol,
-        f"{refusal.rule}: {refusal.value} against {refusal.limit}",
-        rule=refusal.rule,
-        value=refusal.value,
-        limit=refusal.limit,
-        slot=wish.slot,
-        cycle=wish.cycle,
-        side=wish.side,
-        quantity=wish.quantity,
-        price=wish.price,
-        wanted=wish.reason,
-    )
 
 
 def _put_questions(state: TraderState, wish: Wish) -> Decided:
@@ -356,6 +212,7 @@ def _view(state: TraderState, now: datetime) -> View:
         positions=state.memory.books.positions,
         balances=state.balances,
         slots=state.slots,
+        ledgers=state.memory.books.ledgers,
         commands=tuple(state.memory.commands.values()),
         answers={id_: answer for id_, answer in state.answers.items() if answer is not None},
     )

@@ -15,18 +15,19 @@ from trading.strategies.dca import DCA
 from trading.strategies.deals import DEALS
 from trading.strategies.grid import GRID
 from trading.strategies.naive import NAIVE
+from trading.strategies.portfolio import portfolio
 from trading.strategies.rebalance import REBALANCE
 from trading.strategies.signal import SIGNAL
 
 ENTRY_POINT_GROUP = "tradefleet.strategies"
-BUILT_IN: Mapping[str, Strategy] = {
-    strategy.name: strategy for strategy in (NAIVE, GRID, DCA, DEALS, REBALANCE, SIGNAL)
-}
+SINGLE = {strategy.name: strategy for strategy in (NAIVE, GRID, DCA, DEALS, REBALANCE, SIGNAL)}
+BUILT_IN: Mapping[str, Strategy] = {**SINGLE, "portfolio": portfolio(SINGLE)}
 
 
 def register(plugins: Iterable[Strategy]) -> Mapping[str, Strategy]:
     """The built-in strategies and these. A plug-in cannot take a built-in name."""
-    return {strategy.name: strategy for strategy in plugins} | dict(BUILT_IN)
+    single = {strategy.name: strategy for strategy in plugins} | SINGLE
+    return {**single, "portfolio": portfolio(single)}
 
 
 def find_strategy(name: str, strategies: Mapping[str, Strategy] = BUILT_IN) -> Strategy:

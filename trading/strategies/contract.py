@@ -27,6 +27,7 @@ from trading.errors import TradingError
 from trading.events import Answer, Command, Question
 from trading.ids import Asset, Slot, Symbol
 from trading.instruments import Instrument
+from trading.ledgers import Ledger
 from trading.market import Quote, Reading
 from trading.orders import DesiredOrder
 from trading.params import Problem
@@ -82,6 +83,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     balances: Mapping[Asset, tuple[Decimal, Decimal]]
     """Free and locked, of the whole account."""
     slots: Mapping[Slot, SlotFacts]
+    ledgers: Mapping[str, Ledger] = {}
     commands: tuple[Command, ...] = ()
     answers: Mapping[str, Answer] = {}
 
@@ -122,6 +124,14 @@ def _nothing_wrong(_params: Any) -> tuple[Problem, ...]:
     return ()
 
 
+def _as_they_are(params: Any) -> Any:
+    return params
+
+
+def _all_of_it(_params: Any) -> Mapping[str, Decimal]:
+    return {}
+
+
 class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy under its name. `state` must be made without arguments: that is what a run begins with."""
 
@@ -136,6 +146,10 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     """From view, state and params."""
     check: Callable[[Any], tuple[Problem, ...]] = _nothing_wrong
     """What is wrong with params whose fields are each right on their own."""
+    prepare: Callable[[Any], Any] = _as_they_are
+    """Makes of params, once, what `decide` is given in their place."""
+    capital: Callable[[Any], Mapping[str, Decimal]] = _all_of_it
+    """Where several strategies share the account: the quote amount reserved to each ledger."""
 
 
 class UnknownStrategy(TradingError):

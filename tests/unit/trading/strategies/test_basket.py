@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trading.simulated import BTC, D, Trader, Venue
-from tests.unit.trading.strategies.storms import market, ride, storms
+from tests.unit.trading.strategies.storms import LIMITS, market, ride, storms
 from trading.events import Command, CommandReceived
 from trading.params import ParamsRefused
 from trading.strategies import parse_params
@@ -240,9 +240,7 @@ def test_lives_through_any_weather(storm: list[Any], stop: str | None, extend: i
         "reanchor_pct": reanchor,
         "reanchor": "auto",
     }
-    ride(Trader(market(), "grid", params, limits={"daily_loss_max_pct": "100", "drawdown_max_pct": "100"}), storm)
-
-
-def test_sells_no_more_than_it_bought() -> None:
-    ours = seeing("100", "99", "100.10", "98", "97", "101", "102", "99")
+    limits = {**LIMITS, "open_orders_max": 12}
+    ours = Trader(market(), "grid", params, limits=limits)
+    ride(ours, storm, limits=limits)
     assert ours.state.memory.books.position(BTC).quantity >= 0

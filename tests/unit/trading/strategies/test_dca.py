@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trading.simulated import BTC, D, Fate, Trader, Venue
-from tests.unit.trading.strategies.storms import market, ride, storms
+from tests.unit.trading.strategies.storms import LIMITS, market, ride, storms
 from trading.events import Command, CommandReceived
 from trading.params import ParamsRefused
 from trading.strategies import parse_params
@@ -235,14 +235,11 @@ def test_params_are_refused_by_their_field(params: dict[str, Any], change: dict[
     assert refused.value.problems[0].field == field
 
 
-LOOSE = {"daily_loss_max_pct": "100", "drawdown_max_pct": "100"}
-
-
 @settings(max_examples=40, deadline=None)
 @given(storms(), st.sampled_from([None, "95"]))
 def test_by_time_lives_through_any_weather(storm: list[Any], only_below: str | None) -> None:
     params = TIME | {"amount": "15", "interval_s": 60, "only_below": only_below}
-    ride(Trader(market(), "dca", params, limits=LOOSE), storm)
+    ride(Trader(market(), "dca", params, limits=LIMITS), storm)
 
 
 @settings(max_examples=60, deadline=None)
@@ -259,6 +256,7 @@ def test_by_price_lives_through_any_weather(storm: list[Any], stop: str | None, 
         "trail_start_pct": "3",
         "stop_pct": stop,
     }
-    ours = Trader(market(), "dca", params, limits=LOOSE)
-    ride(ours, storm)
+    limits = {**LIMITS, "open_orders_max": 12}
+    ours = Trader(market(), "dca", params, limits=limits)
+    ride(ours, storm, limits=limits)
     assert ours.state.memory.books.position(BTC).quantity >= 0

@@ -4,8 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.trading.simulated import BTC, D, Fate, Trader, Venue
+from tests.unit.trading.strategies.storms import LIMITS, market, ride, storms
 from trading.orders import OrderKind, Side
 from trading.params import ParamsRefused
 from trading.strategies import parse_params
@@ -143,3 +146,13 @@ def test_knows_its_position_to_the_last_digit() -> None:
     books = ours.state.memory.books
     assert 1000 + books.flows["USDT"] == ours.venue.total("USDT")  # type: ignore[index]
     assert books.position(BTC).quantity == books.flows["BTC"] == ours.venue.total("BTC")  # type: ignore[index]
+
+
+@settings(max_examples=60, deadline=None)
+@given(storms(), st.integers(1, 4))
+def test_lives_through_any_weather(storm: list[Any], rounds: int) -> None:
+    params = PARAMS | {"budget_per_round": "20", "budget": "80", "rounds": rounds}
+    limits = {**LIMITS, "open_orders_max": 8}
+    ours = Trader(market(), "naive", params, limits=limits)
+    ride(ours, storm, limits=limits)
+    assert ours.state.memory.books.position(BTC).quantity >= 0

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trading.simulated import BTC, D, Trader, Venue, instrument
-from tests.unit.trading.strategies.storms import market, ride, storms
+from tests.unit.trading.strategies.storms import LIMITS, market, ride, storms
 from trading.events import Command, CommandReceived
 from trading.params import ParamsRefused
 from trading.strategies import parse_params
@@ -195,6 +195,7 @@ def test_lives_through_any_weather(
         "trail_down_lines": trail,
         "spacing": spacing,
     }
-    ours = Trader(market(), "grid", params, limits={"daily_loss_max_pct": "100", "drawdown_max_pct": "100"})
-    ride(ours, storm)
+    limits = {**LIMITS, "open_orders_max": 12}
+    ours = Trader(market(), "grid", params, limits=limits)
+    ride(ours, storm, limits=limits)
     assert ours.state.memory.books.position(BTC).quantity >= 0
