@@ -3,10 +3,13 @@
 It believes that a price which fell a little will rise a little. It earns small and often in a market that swings
 around a level, and loses in one that falls and stays down: every round then ends at its stop.
 
-A round waits for the ask to come down to its trigger, then bids *at* the trigger with a limit: it buys at that price
-or better, never above. Nothing rests at the venue while waiting. A bid that followed the reference upward would catch
-the deepest spikes, but costs a cancellation and an order for every step up, and binds the money all the time.
-What a bid did not buy before the price turned (back up past the target) is left; what it did buy is sold as usual.
+A round waits for the ask to come down to its trigger, then bids that ask with a limit: it buys at that price or better,
+never above. Nothing rests at the venue while waiting. A bid that followed the reference upward would catch the deepest
+spikes, but costs a cancellation and an order for every step up, and binds the money all the time. What a bid did not
+buy before the price turned (back up past the target) is left; what it did buy is sold as usual.
+
+After a stop the next round waits for a further fall below the price of the stop, or for the reference to begin anew:
+else it would buy at once what it has just sold, and pay the spread for nothing.
 """
 
 from decimal import ROUND_FLOOR, Decimal
@@ -17,7 +20,7 @@ import msgspec
 
 from trading.ids import Slot
 from trading.instruments import Unfit, fit_quantity
-from trading.money import ZERO
+from trading.money import ZERO, plain
 from trading.orders import DesiredOrder, OrderKind, Purpose, Side
 from trading.params import Problem, amount
 from trading.strategies.contract import Needs, Note, Strategy, SymbolName, View, Wish
@@ -52,12 +55,16 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     cycle: int = 0
     bid: Decimal = ZERO
     quantity: Decimal = ZERO
+    stopped: bool = False
+    """How its last turn ended."""
 
 
 class NaiveState(msgspec.Struct, frozen=True, kw_only=True):
     reference: Decimal = ZERO
     """The highest mid since the last sale: dips are counted from here."""
     rounds: tuple[Round, ...] = ()
+    stopped_at: Decimal | None = None
+    """The price of the last stop, while other rounds are still open and nothing was sold at its target since."""
 
 
 def needs(params: NaiveParams) -> Needs:
@@ -72,18 +79,22 @@ def check(params: NaiveParams) -> tuple[Problem, ...]:
 
 def decide(view: View, state: NaiveState, params: NaiveParams) -> Wish:
     mid = view.quotes[params.symbol].mid
-    reference = max(state.reference, mid)
+    reference, stopped_at = max(state.reference, mid), state.stopped_at
     rounds = list(state.rounds) or [Round()] * params.rounds
     notes: list[Note] = []
     for index, before in enumerate(rounds):
-        rounds[index] = _follow(view, index, before, params, notes)
-        if rounds[index].phase is Phase.IDLE and before.phase is not Phase.IDLE:
+        rounds[index] = after = _follow(view, index, before, params, notes)
+        if after.phase is Phase.IDLE and before.phase is not Phase.IDLE:
             sold = view.slot(_slot("S", index), before.cycle)
-            reference = max(mid, (sold and sold.price) or ZERO)
-    _open(view, reference, rounds, params, notes)
+            price = sold.price if sold is not None else None
+            reference = max(mid, price or ZERO)
+            stopped_at = price if after.stopped else None
+    if all(turn.phase is Phase.IDLE for turn in rounds):
+        stopped_at = None
+    _open(view, NaiveState(reference=reference, stopped_at=stopped_at), rounds, params, notes)
     orders = [order for index, turn in enumerate(rounds) if (order := _wish(view, index, turn, params)) is not None]
-    after = NaiveState(reference=reference, rounds=tuple(rounds))
-    return Wish(tuple(orders), state if after == state else after, tuple(notes))
+    now = NaiveState(reference=reference, rounds=tuple(rounds), stopped_at=stopped_at)
+    return Wish(tuple(orders), state if now == state else now, tuple(notes))
 
 
 def _follow(view: View, index: int, turn: Round, params: NaiveParams, notes: list[Note]) -> Round:
@@ -115,34 +126,42 @@ def _step(view: View, index: int, turn: Round, params: NaiveParams) -> tuple[Rou
         case Phase.LEAVING if bought is None or not bought.live:
             return _moved(turn, Phase.HOLDING), "sells what it got"
         case Phase.HOLDING | Phase.STOPPING if wish is None or view.finished(wish):
-            return _moved(turn, Phase.IDLE), "sold" if wish is not None else "holds nothing that can be sold"
+            idle = msgspec.structs.replace(turn, phase=Phase.IDLE, stopped=turn.phase is Phase.STOPPING)
+            return idle, "sold" if wish is not None else "holds nothing that can be sold"
         case Phase.HOLDING if bought is not None and bought.price is not None:
             if quote.bid <= _above(bought.price, -params.stop_pct):
                 return _moved(turn, Phase.STOPPING), f"bid {quote.bid} is {params.stop_pct} % below {bought.price}"
     return turn, ""
 
 
-def _open(view: View, reference: Decimal, rounds: list[Round], params: NaiveParams, notes: list[Note]) -> None:
+def _open(view: View, state: NaiveState, rounds: list[Round], params: NaiveParams, notes: list[Note]) -> None:
     """Begin as many rounds as the ask has come down to, while there is money for them."""
-    symbol = params.symbol
-    ask = view.quotes[symbol].ask
-    while (index := _idle(rounds)) is not None:
+    ask = view.quotes[params.symbol].ask
+    while (index := next((index for index, turn in enumerate(rounds) if turn.phase is Phase.IDLE), None)) is not None:
         running = [turn for turn in rounds if turn.phase is not Phase.IDLE]
         spent = sum((turn.bid * turn.quantity for turn in running), ZERO)
-        lowest = min((turn.bid for turn in running), default=None)
-        trigger = _above(reference, -params.dip_pct) if lowest is None else _above(lowest, -params.rebuy_pct)
+        trigger = _trigger(state, running, params)
         if ask > trigger or spent + params.budget_per_round > params.budget:
             return
-        quantity = (params.budget_per_round / trigger).quantize(Decimal("1E-12"), ROUND_FLOOR)
-        rounds[index] = Round(phase=Phase.BUYING, cycle=rounds[index].cycle + 1, bid=trigger, quantity=quantity)
+        quantity = (params.budget_per_round / ask).quantize(Decimal("1E-12"), ROUND_FLOOR)
+        rounds[index] = Round(phase=Phase.BUYING, cycle=rounds[index].cycle + 1, bid=ask, quantity=quantity)
         notes.append(
             Note(
                 kind="round_buying",
-                symbol=symbol,
-                reason=f"ask {ask} is at or below {trigger}",
-                detail={"round": index + 1, "turn": rounds[index].cycle, "reference": str(reference), "ask": str(ask)},
+                symbol=params.symbol,
+                reason=f"ask {plain(ask)} is at or below {plain(trigger)}",
+                detail={"round": index + 1, "turn": rounds[index].cycle, "reference": state.reference, "ask": ask},
             )
         )
+
+
+def _trigger(state: NaiveState, running: list[Round], params: NaiveParams) -> Decimal:
+    if not running:
+        return _above(state.reference, -params.dip_pct)
+    lowest = min(turn.bid for turn in running)
+    if state.stopped_at is not None:
+        lowest = min(lowest, state.stopped_at)
+    return _above(lowest, -params.rebuy_pct)
 
 
 def _wish(view: View, index: int, turn: Round, params: NaiveParams) -> DesiredOrder | None:
@@ -181,10 +200,6 @@ def _wish(view: View, index: int, turn: Round, params: NaiveParams) -> DesiredOr
         purpose=Purpose.EXIT,
         reason=f"stop below {bought.price}" if stopping else f"target above {bought.price}",
     )
-
-
-def _idle(rounds: list[Round]) -> int | None:
-    return next((index for index, turn in enumerate(rounds) if turn.phase is Phase.IDLE), None)
 
 
 def _slot(kind: str, index: int) -> Slot:

@@ -73,6 +73,22 @@ def test_a_fall_to_the_stop_sells_at_once_at_the_market() -> None:
     assert (sold.slot, sold.attempt, sold.kind, sold.filled) == ("S:1", 2, OrderKind.MARKET, D("1.00908"))
 
 
+def test_what_was_just_stopped_is_not_bought_back_at_once() -> None:
+    ours = trader()
+    for price in ("100", "99", "97.02", "96.03", "95"):  # the first round stops at 96.03
+        ours.see(price)
+    assert [fill.side for _, fill in ours.venue.fills] == [Side.BUY, Side.BUY, Side.SELL]
+    ours.see("94.11")  # 2 % below 96.03 would be 94.1094
+    assert len(ours.venue.fills) == 3
+
+
+def test_bids_what_is_asked_and_not_more_after_a_gap() -> None:
+    ours = trader()
+    ours.see("100")
+    ours.see("90")
+    assert [str(fill.price) for _, fill in ours.venue.fills] == ["90"]
+
+
 def test_further_rounds_open_lower_by_the_rebuy_distance_within_the_budget() -> None:
     ours = trader(stop_pct="10")
     ours.see("100")
