@@ -86,7 +86,7 @@ def test_bids_what_is_asked_and_not_more_after_a_gap() -> None:
     ours = trader()
     ours.see("100")
     ours.see("90")
-    assert [str(fill.price) for _, fill in ours.venue.fills] == ["90"]
+    assert [str(fill.price) for _, fill in ours.venue.fills] == ["90.00"]
 
 
 def test_further_rounds_open_lower_by_the_rebuy_distance_within_the_budget() -> None:
