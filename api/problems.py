@@ -94,20 +94,27 @@ def on_http_exception(request: Request[Any, Any, Any], exception: HTTPException)
     return problem_response(ApiError(kind, headers=exception.headers))
 
 
-UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`")
+UNKNOWN_FIELD = re.compile(r"(?s)Object contains unknown field `(.*)`")
 MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
+WHERE = re.compile(r"(?s)(.*) - at `\$\.?(.*)`$")
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:
+    """Of a parameter or a form, as Litestar says it. JSON bodies do not come this far: `api.requests` reads them."""
     key, message = str(entry.get("key", "")), str(entry.get("message", "it is wrong"))
     if entry.get("source") in {"query", "path", "header", "cookie"}:
         return FieldError(f"?{key}", message)
-    if key == "data":
-        key = ""
+    return FieldError(pointer(key.removeprefix("data")), message)
+
+
+def body_error(said: str) -> FieldError:
+    """Of a JSON body, as msgspec says it."""
+    found = WHERE.match(said)
+    message, key = (found[1], found[2]) if found else (said, "")
     if found := UNKNOWN_FIELD.match(message):
-        key, message = f"{key}.{found[1]}".lstrip("."), "there is no such field"
+        key, message = f"{key}.{found[1]}", "there is no such field"
     elif found := MISSING_FIELD.match(message):
-        key, message = f"{key}.{found[1]}".lstrip("."), "it is required"
+        key, message = f"{key}.{found[1]}", "it is required"
     return FieldError(pointer(key), message)
 
 

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.exceptions import InternalServerException, SerializationException
 from litestar.serialization import decode_json
 
-from api.errors import MALFORMED, NOT_JSON, ApiError
+from api.errors import INVALID, MALFORMED, NOT_JSON, ApiError
+from api.problems import body_error
 from api.settings import ApiSettings
 
 DEPTH_MAX = 32
@@ -37,7 +39,17 @@ class ApiRequest(Request[Any, Any, Any]):
             raise ApiError(MALFORMED, "The body is not JSON.") from None
         if has_nul(value):
             raise ApiError(MALFORMED, "The body holds a NUL character, which no text may.")
-        return value
+        field = self.route_handler.parsed_data_field
+        return value if field is None else as_type(value, field.annotation)
+
+
+def as_type(value: Any, kind: Any) -> Any:
+    """Strictly: Litestar would take 0 for false and "5" for five."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        wrong = body_error(str(error))
+        raise ApiError(INVALID, f"{wrong.pointer or 'the body'}: {wrong.detail}", errors=[wrong]) from None
 
 
 def too_deep(body: bytes) -> bool:

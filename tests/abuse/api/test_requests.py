@@ -152,7 +152,7 @@ async def test_another_site_cannot_log_a_browser_in(site: Site, ada: Browser, he
         ("/login", {"data": {"email": ada.email, "password": PASSWORD}}),
     ):
         answer = await site.browser().post(path, headers=headers, **body)
-        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+        assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
 
 

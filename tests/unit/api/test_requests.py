@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.errors import ApiError
 from api.problems import pointer
-from api.requests import DEPTH_MAX, has_nul, too_deep
+from api.requests import DEPTH_MAX, as_type, has_nul, too_deep
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -29,6 +30,34 @@ def test_nothing_ordinary_is_too_deep_or_holds_a_nul_that_is_not_there(value: ob
     body = msgspec.json.encode(value)
     assert not too_deep(body) or body.count(b"[") + body.count(b"{") > DEPTH_MAX
     assert has_nul(value) == (b"\\u0000" in body.replace(b"\\\\", b""))
+
+
+class Leg(msgspec.Struct, forbid_unknown_fields=True):
+    price: int
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    live: bool = False
+    legs: list[Leg] = []
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "x", "live": 0}, "/live"),
+        ({"name": "x", "legs": [{"price": "5"}]}, "/legs/0/price"),
+        ({"name": "x", "legs": [{"price": 5}, {}]}, "/legs/1/price"),
+        ({"name": "x", "legs": [{"price": 5, "user_id": 1}]}, "/legs/0/user_id"),
+        ({"live": True}, "/name"),
+        ({"name": "x", "a/b": 1}, "/a~1b"),
+        ([], ""),
+    ],
+)
+def test_a_body_is_read_strictly_and_the_wrong_field_is_pointed_at(body: object, pointer: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        as_type(body, Order)
+    assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 @pytest.mark.parametrize(
