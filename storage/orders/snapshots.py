@@ -27,24 +27,28 @@ class SnapshotParts(msgspec.Struct, frozen=True, kw_only=True):
 async def snapshot_parts(tx: AsyncConnection, account: AccountId, run: RunId) -> SnapshotParts:
     """One moment of an account's run: no news is recorded while it is read.
 
-    Its orders are those that are not settled, and all attempts of the newest cycle of every slot; its fills are those
-    that the checkpoint does not know of.
+    Its fills are those that the checkpoint does not know of; its orders are those that are not settled, all attempts of
+    the newest cycle of every slot, and those of its fills.
     """
     seq, _ = await lock_news(tx, account)
     saved = await tx.scalar(select(Run.checkpoint).where(Run.id == run, Run.account_id == account))
     checkpoint = None if saved is None else msgspec.convert(saved, Checkpoint)
     of_run = OrderIntent.run_id == run
     newest = select(OrderIntent.slot, func.max(OrderIntent.cycle)).where(of_run).group_by(OrderIntent.slot)
+    known_to = checkpoint.seq if checkpoint else 0
+    unknown = FillRow.account_id == account, FillRow.run_id == run, FillRow.seq > known_to
+    fills = await tx.execute(select(*FillRow.__table__.columns).where(*unknown).order_by(FillRow.seq))
     orders = await tx.execute(
         select_orders(account)
-        .where(of_run, or_(OrderRow.settled_at.is_(None), tuple_(OrderIntent.slot, OrderIntent.cycle).in_(newest)))
+        .where(
+            of_run,
+            or_(
+                OrderRow.settled_at.is_(None),
+                tuple_(OrderIntent.slot, OrderIntent.cycle).in_(newest),
+                OrderIntent.client_order_id.in_(select(FillRow.client_order_id).where(*unknown)),
+            ),
+        )
         .order_by(OrderIntent.intended_at, OrderIntent.client_order_id)
-    )
-    known_to = checkpoint.seq if checkpoint else 0
-    fills = await tx.execute(
-        select(*FillRow.__table__.columns)
-        .where(FillRow.account_id == account, FillRow.run_id == run, FillRow.seq > known_to)
-        .order_by(FillRow.seq)
     )
     return SnapshotParts(
         seq=seq,

@@ -297,6 +297,8 @@ class TestSnapshots:
                 await intend_one(tx, ada, order)
             ended = [a_fill(str(n), "0.3", order=o, venue_order=f"v{n}") for n, o in enumerate((old, newest, followed))]
             changes = await record(tx, ada.account, ada.user, ended)
+            known = Checkpoint(version=1, seq=changes[-1].seq, books={}, strategy={})
+            await save_checkpoint(tx, ada.account, ada.epoch, ada.run, known)
             parts = await snapshot_parts(tx, ada.account, ada.run)
         expected = {order.client_order_id for order in (newest, left_open, followed)}
         assert {order.client_order_id for order in parts.orders} == expected
@@ -312,6 +314,15 @@ class TestSnapshots:
             )
             parts = await snapshot_parts(tx, ada.account, ada.run)
         assert [fill.trade_id for fill in parts.fills] == ["1"]
+
+    async def test_hold_the_order_of_every_fill_that_they_hold(self, fleet: Database, ada: Tenant) -> None:
+        old, newest = an_order(ada, cycle=1), an_order(ada, cycle=2)
+        async with fleet.transaction() as tx:
+            await intend_one(tx, ada, old)
+            await intend_one(tx, ada, newest)
+            await record(tx, ada.account, ada.user, [a_fill("late", "0.3", order=old)])
+            parts = await snapshot_parts(tx, ada.account, ada.run)
+        assert {order.client_order_id for order in parts.orders} == {old.client_order_id, newest.client_order_id}
 
     async def test_of_an_account_that_has_never_traded_are_empty(self, fleet: Database, ada: Tenant) -> None:
         async with fleet.transaction() as tx:
