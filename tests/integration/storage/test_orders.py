@@ -320,7 +320,7 @@ class TestSnapshots:
         async with fleet.transaction() as tx:
             await intend_one(tx, ada, old)
             await intend_one(tx, ada, newest)
-            await record(tx, ada.account, ada.user, [a_fill("late", "0.3", order=old)])
+            await record(tx, ada.account, ada.user, [a_fill("1", "0.3", order=old)])
             parts = await snapshot_parts(tx, ada.account, ada.run)
         assert {order.client_order_id for order in parts.orders} == {old.client_order_id, newest.client_order_id}
 
