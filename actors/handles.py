@@ -15,7 +15,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, NewsLost, TraderEnded
-from trading.events import Answer, Assignment, Checkpoint, Event, Question, Snapshot
+from trading.events import Answer, Assignment, Checkpoint, CloseMode, Event, Question, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol, VenueName
 from trading.instruments import Instrument
 from trading.market import Quote
@@ -183,6 +183,10 @@ class HostHandle(Handle):
 
     async def assign(self, assignments: Sequence[tuple[Assignment, str]]) -> None:
         await self._call("assign", tuple(assignments))
+
+    async def close(self, account: AccountId, mode: CloseMode) -> None:
+        """Have that account's run end. Its trader says when it has: `watch` brings that it is closed."""
+        await self._call("close", account, mode)
 
     async def withdraw(self, accounts: Sequence[AccountId]) -> None:
         """Returns when those traders have ended and nothing that they decided is under way any more."""

@@ -43,6 +43,8 @@ class TraderEnded(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     fenced: bool = False
     """Somebody else holds its lease: not a failure of its own."""
+    closed: bool = False
+    """Its run has ended as was asked."""
     quarantine: bool = False
     """It asked to be left alone until a person has looked at it."""
 

@@ -26,6 +26,7 @@ from storage.notifications import listen
 from supervisor.fleet import (
     Action,
     Assign,
+    Close,
     Host,
     Isolation,
     Observed,
@@ -40,7 +41,7 @@ from supervisor.fleet import (
 )
 from supervisor.fleet import Limits as FleetLimits
 from supervisor.restarts import Failures, add_failure
-from trading.events import Assignment
+from trading.events import Assignment, CloseMode
 from trading.ids import AccountId
 
 PLAN_INTERVAL_S = 1.0
@@ -123,7 +124,9 @@ class Supervisor:
             self._desired = {row.account: row for row in await fleet_store.desired(tx)}
             quarantined = await runtime.quarantined(tx)
         wanted = {
-            account: WantedAccount(account=account, revision=row.revision, isolation=Isolation(row.isolation))
+            account: WantedAccount(
+                account=account, revision=row.revision, isolation=Isolation(row.isolation), closing=row.closing
+            )
             for account, row in self._desired.items()
         }
         actions = plan(wanted, self._wanted_services(), self._observed(quarantined), _now(), self._limits)
@@ -144,7 +147,7 @@ class Supervisor:
                     host=name,
                     isolation=entry.isolation,
                     accounts=tuple(
-                        PlacedAccount(account=account, revision=revision)
+                        PlacedAccount(account=account, revision=revision, closing=entry.closing.get(account))
                         for account, revision in entry.accounts.items()
                     ),
                 )
@@ -168,6 +171,9 @@ class Supervisor:
                 entry = self._hosts[action.host]
                 entry.accounts |= {want.account: want.revision for want in action.accounts}
                 self._spawn(self._assign(entry, action.accounts))
+            case Close():
+                self._hosts[action.host].closing[action.account] = action.mode
+                self._spawn(self._close(action.host, action.account, action.mode))
             case Withdraw():
                 self._spawn(self._withdraw(action.host, action.accounts))
             case StopHost(host):
@@ -308,6 +314,9 @@ class Supervisor:
                 return
 
     async def _see_off_trader(self, entry: "HostEntry", ended: TraderEnded) -> None:
+        if ended.closed:
+            await self._see_off_run(entry, ended)
+            return
         if entry.accounts.pop(ended.account, None) is None:
             return
         log.warning("trader ended", account=ended.account, reason=ended.reason)
@@ -318,6 +327,29 @@ class Supervisor:
             self._wake.set()
         else:
             await self._bury([ended.account], ended.reason)
+
+    async def _see_off_run(self, entry: "HostEntry", ended: TraderEnded) -> None:
+        """Its trader has nothing left to do. The run is closed only after it: who comes next begins a new one."""
+        assert entry.handle is not None
+        log.info("run closed", account=ended.account, reason=ended.reason)
+        await self._withdraw(entry.handle.name, (ended.account,))
+        try:
+            async with self._database.transaction() as tx:
+                await fleet_store.close_run(tx, ended.account)
+        except DATABASE_ERRORS as error:
+            # The run is still there, and still to be closed: the next plan has somebody see to it.
+            log.warning("run not closed", account=ended.account, error=repr(error))
+        self._wake.set()
+
+    async def _close(self, host: str, account: AccountId, mode: CloseMode) -> None:
+        entry = self._hosts.get(host)
+        if entry is None or entry.handle is None:
+            return
+        try:
+            await entry.handle.close(account, mode)
+        except CallError as error:
+            log.warning("not told to close", account=account, error=repr(error))
+            entry.closing.pop(account, None)
 
     async def _bury(self, accounts: "Mapping[AccountId, str] | list[AccountId]", reason: str) -> None:
         """These traders are certainly dead: their leases may be taken over at once."""
@@ -338,6 +370,7 @@ class Supervisor:
             return
         for account in accounts:
             entry.accounts.pop(account, None)
+            entry.closing.pop(account, None)
         self._confirmed_dead.update(accounts)
         await self._show_stopped(accounts)
         self._wake.set()
@@ -419,6 +452,8 @@ class HostEntry:
         self.handle: HostHandle | None = None
         self.watching: asyncio.Task[None] | None = None
         self.leaving = False
+        self.closing: dict[AccountId, CloseMode] = {}
+        """How traders here were told to close their runs."""
 
 
 def _now() -> datetime:

@@ -20,6 +20,8 @@ from trading.events import (
     Assignment,
     CancelOrders,
     Checkpoint,
+    CloseMode,
+    CloseRequested,
     Event,
     Question,
     QuoteChanged,
@@ -96,7 +98,7 @@ class TraderHost:
         for assignment, revision in assignments:
             gateway, _ = self._line(assignment.venue)
             try:
-                seat = Seat(assignment, revision, gateway, self._ledger)
+                seat = Seat(assignment, revision, gateway, self._ledger, self._ended)
             except TradingError as error:
                 # Nothing that starting it again would change.
                 self._ended.put_nowait(TraderEnded(account=assignment.account, reason=str(error), quarantine=True))
@@ -104,6 +106,9 @@ class TraderHost:
             self._seats[assignment.account] = seat
             seat.running = asyncio.create_task(self._sit(seat))
         self._rewire()
+
+    async def close(self, account: AccountId, mode: CloseMode) -> None:
+        self.hear(account, CloseRequested(mode=mode, reason="stopped by its owner"))
 
     async def withdraw(self, accounts: Sequence[AccountId]) -> None:
         """Returns when those traders have ended, their memory is written and the gateway has forgotten their keys."""
@@ -208,13 +213,21 @@ class TraderHost:
 class Seat:
     """A trader's place in a host, and its way out of it."""
 
-    def __init__(self, assignment: Assignment, revision: str, gateway: GatewayLine, ledger: LedgerLine) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        revision: str,
+        gateway: GatewayLine,
+        ledger: LedgerLine,
+        ended: asyncio.Queue[TraderEnded],
+    ) -> None:
         self.assignment = assignment
         self.revision = revision
         self.gateway = gateway
         self.trader = Trader(assignment, self, lambda: datetime.now(UTC))
         self.running: asyncio.Task[None] | None = None
         self._ledger = ledger
+        self._ended = ended
         self._opened = False
         self._lines = itertools.count(1)
 
@@ -241,7 +254,7 @@ class Seat:
             return Answer(question=question.id, error=str(error))
 
     def run_closed(self, assignment: Assignment, reason: str) -> None:
-        log.info("run closed", account=assignment.account, reason=reason)
+        self._ended.put_nowait(TraderEnded(account=assignment.account, reason=reason, closed=True))
 
     def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None:
         self._ledger.save(

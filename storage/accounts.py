@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.keyset import Position, newest_first
 from storage.notifications import notify
 from storage.tables import Account, AccountRuntime, Credential, StrategyConfig
+from trading.events import CloseMode
 from trading.ids import AccountId, UserId, VenueName
 
 FLEET_CHANNEL = "fleet"
@@ -191,12 +192,17 @@ async def archive_account(tx: AsyncConnection, account: AccountId) -> None:
     )
 
 
-async def set_desired_state(tx: AsyncConnection, account: AccountId, *, was: str, becomes: str) -> bool:
-    """Write what the owner wants now and wake the supervisor at commit. False when somebody else was quicker."""
+async def set_desired_state(
+    tx: AsyncConnection, account: AccountId, *, was: str, becomes: str, closing: CloseMode | None = None
+) -> bool:
+    """Write what the owner wants now and wake the supervisor at commit. False when somebody else was quicker.
+
+    `closing` says how the run shall end when the account is stopped.
+    """
     changed = await tx.execute(
         update(Account)
         .where(Account.id == account, Account.desired_state == was, Account.archived_at.is_(None))
-        .values(desired_state=becomes)
+        .values(desired_state=becomes, closing=closing)
         .returning(Account.id)
     )
     if changed.scalar_one_or_none() is None:

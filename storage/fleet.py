@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, or_, select, true, update
+from sqlalchemy import case, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.ids import new_id
 from storage.tables import Account, Credential, Run, StrategyConfig
 from storage.tables import Control as ControlRow
-from trading.events import Control
+from trading.events import CloseMode, Control
 from trading.ids import AccountId, RunId, Symbol, UserId, VenueName
 
 PLATFORM = "*"
@@ -31,6 +31,8 @@ class DesiredAccount(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     params: Mapping[str, Any]
     credential_version: int
+    closing: CloseMode | None
+    """Its run is to end this way; until that is done it is still wanted."""
 
     @property
     def revision(self) -> str:
@@ -39,14 +41,26 @@ class DesiredAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def desired(tx: AsyncConnection) -> list[DesiredAccount]:
-    """Every account that should run, has a key and a strategy, and is not archived; with its newest config."""
+    """Every account that should run, or whose run should yet be closed, if it has all it needs for that.
+
+    With its newest config. But a run of another strategy is closed before the new one begins: nobody else would take
+    care of its orders.
+    """
     newest = (
         select(StrategyConfig.id, StrategyConfig.strategy, StrategyConfig.params)
         .where(StrategyConfig.account_id == Account.id)
         .order_by(StrategyConfig.version.desc())
         .limit(1)
-        .lateral()
+        .lateral("newest")
     )
+    live = (
+        select(StrategyConfig.id, StrategyConfig.strategy, StrategyConfig.params)
+        .join(Run, Run.config_id == StrategyConfig.id)
+        .where(Run.account_id == Account.id, Run.closed_at.is_(None))
+        .lateral("live")
+    )
+    is_other = live.c.strategy != newest.c.strategy
+    is_stopped = Account.desired_state == "stopped"
     rows = await tx.execute(
         select(
             Account.id.label("account"),
@@ -55,36 +69,51 @@ async def desired(tx: AsyncConnection) -> list[DesiredAccount]:
             Account.isolation,
             Account.crash_contract,
             Account.time_zone,
-            newest.c.id.label("config_id"),
-            newest.c.strategy,
-            newest.c.params,
+            case((is_other | is_stopped, live.c.id), else_=newest.c.id).label("config_id"),
+            case((is_other | is_stopped, live.c.strategy), else_=newest.c.strategy).label("strategy"),
+            case((is_other | is_stopped, live.c.params), else_=newest.c.params).label("params"),
             Credential.version.label("credential_version"),
+            case((is_stopped, Account.closing), (is_other, CloseMode.CANCEL)).label("closing"),
         )
         .select_from(Account)
         .join(newest, true())
+        .join(live, true(), isouter=True)
         .join(Credential, Credential.account_id == Account.id)
-        .where(Account.desired_state == "running", Account.archived_at.is_(None))
+        .where(
+            (Account.desired_state == "running") | (is_stopped & Account.closing.is_not(None) & live.c.id.is_not(None)),
+            Account.archived_at.is_(None),
+        )
         .order_by(Account.id)
     )
-    return [DesiredAccount(**row._mapping) for row in rows]
+    return [
+        DesiredAccount(**{**row._mapping, "closing": CloseMode(row.closing) if row.closing else None}) for row in rows
+    ]
 
 
 async def open_run(tx: AsyncConnection, account: AccountId, user: UserId, config_id: str) -> RunId:
-    """The account's live run when it is of this config; else that one is closed and a new one opened."""
+    """The account's live run, from now on of this config, or a new one.
+
+    New params go on with what the old ones began: the strategy is the same (see `desired`), and so are its orders.
+    """
     live = Run.closed_at.is_(None)
-    await tx.execute(
-        update(Run)
-        .where(Run.account_id == account, live, Run.config_id != config_id)
-        .values(state="closed", closed_at=func.clock_timestamp())
-    )
     await tx.execute(
         insert(Run)
         .values(id=new_id("run"), account_id=account, user_id=user, config_id=config_id)
-        .on_conflict_do_nothing(index_elements=[Run.account_id], index_where=live)
+        .on_conflict_do_update(index_elements=[Run.account_id], index_where=live, set_={"config_id": config_id})
     )
     run = await tx.scalar(select(Run.id).where(Run.account_id == account, live))
     assert run is not None
     return RunId(run)
+
+
+async def close_run(tx: AsyncConnection, account: AccountId) -> None:
+    """Its trader says that nothing of it works at the venue any more."""
+    await tx.execute(
+        update(Run)
+        .where(Run.account_id == account, Run.closed_at.is_(None))
+        .values(state="closed", closed_at=func.clock_timestamp())
+    )
+    await tx.execute(update(Account).where(Account.id == account).values(closing=None))
 
 
 async def controls_for(

@@ -158,6 +158,10 @@ class Account(Base):
         CheckConstraint("desired_state IN ('running', 'paused', 'stopped')", name="desired_state"),
         server_default="stopped",
     )
+    closing: Mapped[str | None] = mapped_column(
+        CheckConstraint("closing IN ('cancel', 'market', 'limit')", name="closing")
+    )
+    """How its run shall end, now that it is stopped. None leaves orders and coins where they are."""
     isolation: Mapped[str] = mapped_column(
         CheckConstraint("isolation IN ('dedicated', 'shared')", name="isolation"), server_default="dedicated"
     )

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from supervisor.restarts import Failures, RestartPolicy, is_exhausted, restart_at
+from trading.events import CloseMode
 from trading.ids import AccountId
 
 
@@ -27,11 +28,15 @@ class WantedAccount(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     """Names what its trader was made from (strategy version, key version): another one means a new trader."""
     isolation: Isolation = Isolation.DEDICATED
+    closing: CloseMode | None = None
+    """Its run is to end this way. Until it has, the account is wanted, so that somebody sees to it."""
 
 
 class PlacedAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: AccountId
     revision: str
+    closing: CloseMode | None = None
+    """How its trader was last told to close."""
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +76,14 @@ class Assign(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[WantedAccount, ...]
 
 
+class Close(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell a trader how to end its run."""
+
+    host: str
+    account: AccountId
+    mode: CloseMode
+
+
 class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     accounts: tuple[AccountId, ...]
@@ -89,7 +102,7 @@ class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Action = StartService | StartHost | Assign | Withdraw | StopHost | Quarantine
+Action = StartService | StartHost | Assign | Close | Withdraw | StopHost | Quarantine
 
 
 def plan(
@@ -115,6 +128,13 @@ def plan(
             if not _belongs(placed, wanted, observed) or placements[placed.account] > 1
         )
         placed_well.update(placed.account for placed in host.accounts if placed.account not in leaving)
+        actions.extend(
+            Close(host=host.host, account=placed.account, mode=mode)
+            for placed in host.accounts
+            if placed.account not in leaving
+            and (mode := wanted[placed.account].closing) is not None
+            and mode is not placed.closing
+        )
         if len(leaving) == len(host.accounts):
             actions.append(StopHost(host.host))
         elif leaving:

@@ -169,15 +169,15 @@ class PaperAdmin:
         self._token = token
 
     async def open_accounts(self, count: int) -> list[dict[str, Any]]:
-        opened = await self._send("POST", "/_paper/accounts", {"count": count, "balances": BALANCES})
+        opened = await self.ask("POST", "/_paper/accounts", {"count": count, "balances": BALANCES})
         accounts: list[dict[str, Any]] = opened["accounts"]
         return accounts
 
     async def trades(self) -> list[dict[str, Any]]:
-        trades: list[dict[str, Any]] = (await self._send("GET", "/_paper/trades"))["trades"]
+        trades: list[dict[str, Any]] = (await self.ask("GET", "/_paper/trades"))["trades"]
         return trades
 
-    async def _send(self, method: str, path: str, body: Any = None) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}"}
         async with (
             aiohttp.ClientSession(base_url=self._base, headers=headers) as session,

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from api.accounts.commands import Command
-from api.accounts.schemas import Account, AccountPage, ChangeAccount, CreateAccount, StartAccount
+from api.accounts.schemas import Account, AccountPage, ChangeAccount, CreateAccount, StartAccount, StopAccount
 from api.accounts.service import Accounts, view
 from api.errors import CONFLICT, TAKEN
 from api.identity.guard import needs
@@ -82,6 +82,9 @@ class AccountController(Controller):
         return view(await accounts.command(account_id, Command.RESUME), settings)
 
     @post("/{account_id:str}/stop", status_code=202, opt=COMMANDS, operation_id="stopAccount")
-    async def stop(self, account_id: FromPath[str], accounts: Found, settings: Settings) -> Account:
-        """Stop trading. Orders and coins stay where they are. Saying it twice is no error."""
-        return view(await accounts.command(account_id, Command.STOP), settings)
+    async def stop(
+        self, account_id: FromPath[str], accounts: Found, settings: Settings, data: JSONBody[StopAccount | None] = None
+    ) -> Account:
+        """Stop trading. Without a mode, orders and coins stay where they are. Saying it twice is no error."""
+        closing = None if data is None else data.mode.closing
+        return view(await accounts.command(account_id, Command.STOP, closing), settings)

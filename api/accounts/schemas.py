@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.identity.schemas import Name
 from api.paging import Page
+from trading.events import CloseMode
 
 
 class Mode(StrEnum):
@@ -31,6 +32,25 @@ class CrashContract(StrEnum):
     REDUCE = "reduce"
     FLATTEN = "flatten"
     HOLD = "hold"
+
+
+class StopMode(StrEnum):
+    LEAVE = "leave"
+    """Orders and coins stay where they are."""
+    CANCEL = "cancel"
+    """Orders are withdrawn; what is held is kept."""
+    MARKET = "market"
+    """Orders are withdrawn, and what the strategy holds is sold at once."""
+    LIMIT = "limit"
+    """Orders are withdrawn, and what the strategy holds is offered at the best ask until it is sold."""
+
+    @property
+    def closing(self) -> CloseMode | None:
+        return None if self is StopMode.LEAVE else CloseMode(self)
+
+
+class StopAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    mode: StopMode = StopMode.LEAVE
 
 
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")]

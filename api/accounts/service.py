@@ -17,6 +17,7 @@ from storage.accounts import AccountRecord, Filter
 from storage.audit import write_audit
 from storage.ids import new_id
 from storage.keyset import Position
+from trading.events import CloseMode
 from trading.ids import AccountId
 
 
@@ -83,10 +84,11 @@ class Accounts:
                 raise invalid("/confirm", "it trades real money: repeat the account's name here")
         return await self.command(account_id, Command.START)
 
-    async def command(self, account_id: str, command: Command) -> AccountRecord:
+    async def command(self, account_id: str, command: Command, closing: CloseMode | None = None) -> AccountRecord:
         account = await self.find(account_id)
-        await give_command(self._tx, account, command)
-        await write_audit(self._tx, self._principal.user_id, f"account.{command}", account.id)
+        await give_command(self._tx, account, command, closing)
+        detail = {} if closing is None else {"closing": closing}
+        await write_audit(self._tx, self._principal.user_id, f"account.{command}", account.id, detail)
         return await self.find(account.id)
 
     def _check_venue(self, wish: CreateAccount) -> None:
@@ -98,7 +100,9 @@ class Accounts:
             raise invalid("/mode", f"{venue.name} has only: {', '.join(venue.modes)}")
 
 
-async def give_command(tx: AsyncConnection, account: AccountRecord, command: Command) -> None:
+async def give_command(
+    tx: AsyncConnection, account: AccountRecord, command: Command, closing: CloseMode | None = None
+) -> None:
     """Write the wish down and wake the fleet, or refuse with what is allowed. The caller writes the audit row."""
     refuse_archived(account)
     wish = Wish(account.desired_state)
@@ -107,7 +111,7 @@ async def give_command(tx: AsyncConnection, account: AccountRecord, command: Com
         raise conflict(f"It is {wish}, so it cannot {command}.", state=wish, allowed=allowed(wish))
     if command is Command.START:
         refuse_unready(account)
-    if not await accounts.set_desired_state(tx, account.id, was=wish, becomes=becomes):
+    if not await accounts.set_desired_state(tx, account.id, was=wish, becomes=becomes, closing=closing):
         raise conflict("Somebody else has just changed it; look again.", state="changing", allowed=[])
 
 

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.fleet import (
     Action,
     Assign,
+    Close,
     Host,
     Isolation,
     Limits,
@@ -25,6 +27,7 @@ from supervisor.fleet import (
     plan,
 )
 from supervisor.restarts import Failures
+from trading.events import CloseMode
 from trading.ids import AccountId
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -108,6 +111,18 @@ def test_an_account_with_new_params_first_leaves_and_is_started_only_then() -> N
 def test_an_account_placed_twice_leaves_both_hosts() -> None:
     seen = observed(host("h1", ADA), host("h2", ADA))
     assert steps(want(ADA), seen) == (StopHost("h1"), StopHost("h2"))
+
+
+def test_a_trader_whose_run_is_to_end_is_told_once_how() -> None:
+    wanted = {ADA: msgspec.structs.replace(want(ADA)[ADA], closing=CloseMode.CANCEL)}
+    assert steps(wanted, observed(host("h1", ADA))) == (Close(host="h1", account=ADA, mode=CloseMode.CANCEL),)
+    told = PlacedAccount(account=ADA, revision="1", closing=CloseMode.CANCEL)
+    assert steps(wanted, observed(Host(host="h1", isolation=Isolation.DEDICATED, accounts=(told,)))) == ()
+
+
+def test_a_run_is_closed_also_for_an_account_whose_trader_is_dead() -> None:
+    wanted = {ADA: msgspec.structs.replace(want(ADA)[ADA], closing=CloseMode.MARKET)}
+    assert steps(wanted, NOTHING) == (StartHost(isolation=Isolation.DEDICATED, accounts=(wanted[ADA],)),)
 
 
 def test_a_quarantined_account_is_neither_started_nor_left_running() -> None:
