@@ -13,6 +13,7 @@ from api.pages.home_pages import HomePages
 from api.pages.live_pages import LivePages
 from api.pages.look import look_of
 from api.pages.problems import HANDLERS
+from api.pages.setup_pages import SetupPages
 from api.pages.visit import Visit
 from api.requests import ApiRequest
 from api.settings import ApiSettings
@@ -32,7 +33,7 @@ async def provide_visit(
 def pages() -> Router:
     return Router(
         "/",
-        route_handlers=[EntryController, HomePages, AccountPages, LivePages],
+        route_handlers=[EntryController, HomePages, AccountPages, LivePages, SetupPages],
         dependencies={"visit": Provide(provide_visit)},
         exception_handlers=HANDLERS,
         include_in_schema=False,

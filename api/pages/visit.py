@@ -77,6 +77,16 @@ class Visit:
     async def show(self, page: Page, *, status_code: int = 200) -> Template:
         return Template(f"{page.name}.html", context=await self.context(page), status_code=status_code)
 
+    async def bare(self) -> dict[str, Any]:
+        """For a part that stands on its own."""
+        context = {**shell(self.look), "principal": self.principal, "now": self.now}
+        return {**context, "parts": ENVIRONMENT.get_template("parts.html").make_module(context)}
+
+    async def part(self, page: Page, name: str) -> str:
+        """One part of a page, by the name of its template."""
+        context = {**await self.bare(), **page.context}
+        return ENVIRONMENT.get_template(f"{name}.html").render(context)
+
     async def fragments(self, page: Page) -> dict[str, str]:
         """The parts of a page that change, by the id of their element."""
         context = await self.context(page)
