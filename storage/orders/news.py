@@ -11,6 +11,8 @@ from trading.orders import TERMINAL, Order, OrderEvent, OrderState, advance
 
 NOTHING_TRADED = frozenset({OrderEvent.REJECTED, OrderEvent.EXPIRED})
 """What ends an order all by itself. Other news does so only with a figure of what the venue has executed."""
+ENDS = frozenset({OrderEvent.FILLED, OrderEvent.CANCELLED}) | NOTHING_TRADED
+"""News of anything earlier may come late. What it says had traded by then does not settle what has ended since."""
 
 
 class OrderNews(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,10 @@ def hear(known: KnownOrder, news: OrderNews, now: datetime) -> KnownOrder:
         venue_order_id=order.venue_order_id or news.venue_order_id,
         reason=order.reason if state is order.state else news.reason,
     )
-    complete = news.event in NOTHING_TRADED if news.executed is None else order.filled >= news.executed
+    if news.executed is None:
+        complete = news.event in NOTHING_TRADED
+    else:
+        complete = news.event in ENDS and order.filled >= news.executed
     return _settled(known, changed, now, complete=complete)
 
 

@@ -79,7 +79,7 @@ def lives(draw: st.DrawFn) -> list[OrderNews | Fill]:
     """All that a venue tells of one order: it opens, trades for a while, and fills, is cancelled, or stays."""
     quantities = draw(st.lists(st.integers(1, 4).map(Decimal), max_size=4).filter(lambda each: sum(each) <= 10))
     traded = sum(quantities, Decimal(0))
-    news: list[OrderNews | Fill] = [heard(OrderEvent.OPENED)]
+    news: list[OrderNews | Fill] = [heard(OrderEvent.OPENED, executed=Decimal(0))]
     for trade, quantity in enumerate(quantities):
         news.append(a_fill(trade, quantity, named=draw(st.booleans())))
     if traded == 10:
@@ -151,6 +151,13 @@ def test_an_order_whose_fills_are_missing_is_not_settled() -> None:
     assert books.orders[OURS].settled_at is None
     books.take(a_fill(2, Decimal(6), named=True))
     assert books.orders[OURS].settled_at == NOON
+
+
+def test_late_word_of_an_earlier_moment_settles_nothing() -> None:
+    """The answer to a market order says that it is filled; then the stream begins to tell how that came about."""
+    books = read([heard(OrderEvent.FILLED, executed=Decimal(10)), heard(OrderEvent.OPENED, executed=Decimal(0))])
+    assert books.orders[OURS].settled_at is None
+    assert books.changes[-1].order.state is OrderState.OPEN
 
 
 def test_an_order_that_comes_back_is_no_longer_settled() -> None:
