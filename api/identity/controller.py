@@ -1,6 +1,5 @@
 """Signing up, in and out; sessions; personal tokens."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from litestar import Controller, Response, delete, get, post
@@ -9,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.errors import CONFLICT, NOT_SIGNED_IN, REGISTRATION_CLOSED, TAKEN, invalid, not_found
+from api.errors import CONFLICT, NOT_SIGNED_IN, REGISTRATION_CLOSED, TAKEN, not_found
 from api.identity.authentication import cookie_name
 from api.identity.guard import OPEN, SESSION_ONLY
-from api.identity.principal import PAPER_MODES, Principal, Role, Scope, principal_of
+from api.identity.principal import Principal, Role, Scope, principal_of
 from api.identity.schemas import (
     ChangePassword,
     CreateToken,
@@ -30,17 +29,13 @@ from api.identity.schemas import (
     ShowCode,
     TokenView,
 )
-from api.identity.second_factors import SecondFactors, require_second_factor
+from api.identity.second_factors import SecondFactors
 from api.identity.service import Identity, NewSession
+from api.identity.tokens import create_token, revoke, views
 from api.requests import ApiRequest, client_address
 from api.settings import ApiSettings
-from security.tokens import TokenKind, fingerprint, mint
-from storage.accounts import Reach, find_account
 from storage.audit import write_audit
-from storage.ids import new_id
 from storage.sessions import list_sessions, use_up
-from storage.tokens import add_token, list_tokens, revoke_token
-from trading.ids import AccountId
 
 Who = NamedDependency[Principal]
 Tx = NamedDependency[AsyncConnection]
@@ -250,8 +245,7 @@ class TokenController(Controller):
 
     @get("/", operation_id="listTokens")
     async def list(self, principal: Who, tx: Tx) -> list[TokenView]:
-        found = await list_tokens(tx, principal.user_id)
-        return [TokenView(**{field: getattr(token, field) for field in TokenView.__struct_fields__}) for token in found]
+        return await views(tx, principal)
 
     @post("/", operation_id="createToken")
     async def create(
@@ -261,30 +255,7 @@ class TokenController(Controller):
         tx: Tx,
     ) -> Response[NewToken]:
         """Make a personal token. Its secret is in this answer and nowhere else."""
-        if Scope.ADMIN in data.scopes and principal.role is Role.USER:
-            raise invalid("/scopes", "only staff can make tokens with the scope admin")
-        account = None if data.account_id is None else AccountId(data.account_id)
-        if account is not None:
-            modes = None if data.live else PAPER_MODES
-            if await find_account(tx, account, Reach(user=principal.user_id, modes=modes)) is None:
-                raise invalid("/account_id", "you have no such account that this token could reach")
-        if data.live and {Scope.TRADING, Scope.CREDENTIALS} & set(data.scopes):
-            require_second_factor(principal)
-        days = data.expires_in_days
-        secret = mint(TokenKind.LIVE if data.live else TokenKind.PAPER)
-        token = await add_token(
-            tx,
-            new_id("tok"),
-            principal.user_id,
-            fingerprint(secret),
-            name=data.name,
-            scopes=sorted(set(data.scopes)),
-            account=account,
-            expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
-        )
-        await write_audit(tx, principal.user_id, "token.created", token.id, {"scopes": token.scopes, "live": data.live})
-        view = TokenView(**{field: getattr(token, field) for field in TokenView.__struct_fields__})
-        return Response(NewToken(token=view, secret=secret), headers={"Location": "/api/v1/tokens"})
+        return Response(await create_token(tx, principal, data), headers={"Location": "/api/v1/tokens"})
 
     @delete("/{token_id:str}", operation_id="revokeToken")
     async def revoke(
@@ -293,6 +264,4 @@ class TokenController(Controller):
         principal: Who,
         tx: Tx,
     ) -> None:
-        if not await revoke_token(tx, principal.user_id, token_id):
-            raise not_found()
-        await write_audit(tx, principal.user_id, "token.revoked", token_id)
+        await revoke(tx, principal, token_id)
