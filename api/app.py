@@ -43,6 +43,7 @@ from api.live.controller import LiveController
 from api.live.feed import Feed, Hear, every_second
 from api.pages.assets import static_files
 from api.pages.router import pages
+from api.performance.controller import PerformanceController
 from api.problems import (
     ProblemDocumentation,
     on_api_error,
@@ -119,6 +120,7 @@ def create_app(
             CredentialController,
             ConfigController,
             HistoryController,
+            PerformanceController,
             LiveController,
             StrategyController,
             AdminAccountController,

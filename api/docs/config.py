@@ -30,6 +30,7 @@ TAGS = {
     "Strategies": "The catalogue, and which one an account trades with which params.",
     "Controls": "The switches that stop trading at once: over a market, an account, all of one's accounts, everything.",
     "History": "What an account did and holds.",
+    "Performance": "What accounts are worth, what they hold, what they have earned.",
     "Admin": "For staff: all tenants.",
     "Health": "Whether it lives, whether it can serve, what it offers.",
 }

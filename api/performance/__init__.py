@@ -1,0 +1,1 @@
+"""Performance: what accounts are worth, what they hold, what they have earned."""
