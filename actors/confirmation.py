@@ -4,6 +4,7 @@ import asyncio
 
 from actors.config import FleetConfig
 from actors.handles import process
+from actors.logs import set_up_logs
 from trading.events import Answer, Question
 
 
@@ -11,6 +12,7 @@ class Confirmation:
     """A shell: `confirm.client` does the work."""
 
     def __init__(self, config: FleetConfig) -> None:
+        set_up_logs(config.log_level)
         # Imported here: whoever looks an actor up loads its class, and need not load the client for that.
         from confirm.client import Confirmer, Endpoint  # noqa: PLC0415
 

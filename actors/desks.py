@@ -10,6 +10,7 @@ import structlog
 from actors.account_stream import Sockets
 from actors.config import FleetConfig
 from actors.desk import AccountDesk
+from actors.logs import set_up_logs
 from actors.mailbox import Mailbox
 from actors.messages import FENCED, Denied, NewsLost
 from actors.venue_clock import VenueClock
@@ -18,6 +19,7 @@ from exchanges.port import ApiKey, PublicMarket
 from exchanges.venues import Venue
 from security.envelope import Binding, KeyRing
 from security.errors import SecurityError
+from security.redaction import Redactor
 from storage import credentials, leases, runtime
 from storage import orders as order_store
 from storage.credentials import CredentialMissing
@@ -56,6 +58,8 @@ class Desks:
             config.database_url.read(), Role.FLEET, pool_size=CONNECTIONS, patience_s=DATABASE_PATIENCE_S
         )
         self._key_ring = KeyRing.parse(config.master_keys.read())
+        self._redactor = Redactor()
+        set_up_logs(config.log_level, self._redactor)
         self._desks: dict[AccountId, AccountDesk] = {}
         self._running: dict[AccountId, asyncio.Task[None]] = {}
         self._opening: dict[AccountId, asyncio.Lock] = {}
@@ -129,6 +133,7 @@ class Desks:
         await self._forget(account)
         binding = Binding(user=assignment.user, account=account, venue=assignment.venue)
         key = msgspec.json.decode(self._key_ring.open(sealed, binding), type=ApiKey)
+        self._redactor.register(key.secret)
         await self._clock.ensure_measured()
         desk = AccountDesk(
             assignment=assignment,

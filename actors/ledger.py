@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from actors.config import FleetConfig
 from actors.handles import process
+from actors.logs import set_up_logs
 from actors.messages import Heartbeat, LedgerBatch
 from trading.ids import AccountId
 
@@ -13,6 +14,7 @@ class Ledger:
     """A shell: `actors.ledger_book` does the work. What it has acknowledged is committed."""
 
     def __init__(self, config: FleetConfig) -> None:
+        set_up_logs(config.log_level)
         # Imported here: whoever looks an actor up loads its class, and a trader's process must stay without SQLAlchemy.
         from actors.ledger_book import LedgerBook  # noqa: PLC0415
 

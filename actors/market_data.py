@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors.config import FleetConfig
 from actors.handles import process
+from actors.logs import set_up_logs
 from trading.ids import Symbol
 from trading.instruments import Instrument
 from trading.market import Quote
@@ -18,6 +19,7 @@ class MarketData:
     """A shell: `actors.market_feed` does the work. A reader never waits for the feed: it gets what there is."""
 
     def __init__(self, config: FleetConfig, venue: str) -> None:
+        set_up_logs(config.log_level)
         self._config = config
         self._venue = venue
         self._feed: MarketFeed | None = None

@@ -14,6 +14,7 @@ from actors.confirmation import Confirmation
 from actors.gateway import VenueGateway
 from actors.handles import ActorName, CallError, HostHandle, ServiceHandle
 from actors.ledger import Ledger
+from actors.logs import set_up_logs
 from actors.market_data import MarketData
 from actors.messages import TraderEnded
 from actors.trader_host import TraderHost
@@ -60,6 +61,7 @@ class Supervisor:
     """
 
     def __init__(self, config: FleetConfig) -> None:
+        set_up_logs(config.log_level)
         self._config = config
         self._limits = FleetLimits(accounts_per_host_max=config.accounts_per_host_max)
         self._database = Database(config.database_url.read(), Role.FLEET)

@@ -11,6 +11,7 @@ from actors import handles
 from actors.config import FleetConfig
 from actors.handles import CallError, process
 from actors.lines import GatewayLine, LedgerLine, TickLine
+from actors.logs import set_up_logs
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded, Worth
 from actors.trader import Fenced, Quarantined, Trader
 from trading.appraisal import appraise
@@ -48,6 +49,7 @@ class TraderHost:
     def __init__(
         self, name: str, config: FleetConfig, assignments: Sequence[tuple[Assignment, str]], shared: bool
     ) -> None:
+        set_up_logs(config.log_level)
         self._name = name
         self._shared = shared
         self._initial = assignments
