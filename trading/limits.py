@@ -48,5 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     losses_in_row_max: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     """So many losing trades one after another start a cool-down. 0: never."""
     cool_down_s: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 3600
+    correlation_max: Annotated[Decimal, amount(gt=0, le=1, about="no entry in step with a market held")] | None = None
+    volatile_loss_max_pct: Annotated[Decimal, amount(gt=0, le=100, about="per cent")] | None = None
+    """No entry beyond which a market's typical move of one day would cost more than this of the capital."""
     errors_in_row_max: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
     """So many failures of the strategy's own code in a row quarantine the account."""

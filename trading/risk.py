@@ -48,6 +48,11 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     control: Control
     quote_rate: Decimal | None
     """What the market's quote asset is worth in the asset that limits are in; None when unknown."""
+    capital: Decimal | None = None
+    """What a run's losses are measured against; None while it is not known."""
+    daily_volatility: float | None = None
+    in_step: Mapping[Symbol, float | None] = {}
+    """How far each market held moves together with this one."""
 
 
 def review(
@@ -144,7 +149,31 @@ def _check_totals(found: Missing, market: Market, headroom: Headroom, limits: Li
         return _over("open_positions", len(held) + 1, limits.open_positions_max)
     if market.quote_rate is None:
         return Refusal(rule="no_rate", value=market.instrument.quote, limit="a quote for it")
-    added = found.quantity * found.worth_at * market.quote_rate
+    return _check_moves(found, market, headroom, limits) or _check_exposure(found, market, headroom, limits)
+
+
+def _check_moves(found: Missing, market: Market, headroom: Headroom, limits: Limits) -> Refusal | None:
+    """What the market does of itself. A limit that is asked for and cannot be measured yet refuses."""
+    if limits.correlation_max is not None:
+        for other, together in market.in_step.items():
+            if together is None:
+                return Refusal(rule="correlation_unknown", value=other, limit=limits.correlation_max)
+            if together > float(limits.correlation_max):
+                return Refusal(rule="correlation", value=f"{together:.2f} with {other}", limit=limits.correlation_max)
+    if limits.volatile_loss_max_pct is not None:
+        moves = market.daily_volatility
+        if moves is None or market.capital is None or market.quote_rate is None:
+            return Refusal(rule="volatility_unknown", value="too few prices yet", limit=limits.volatile_loss_max_pct)
+        held = headroom.exposure.get(found.wish.symbol, ZERO) + found.quantity * found.worth_at * market.quote_rate
+        at_risk = held * Decimal(str(moves)) / market.capital * 100
+        if at_risk > limits.volatile_loss_max_pct:
+            return Refusal(rule="volatility", value=round(at_risk, 2), limit=limits.volatile_loss_max_pct)
+    return None
+
+
+def _check_exposure(found: Missing, market: Market, headroom: Headroom, limits: Limits) -> Refusal | None:
+    symbol = found.wish.symbol
+    added = found.quantity * found.worth_at * (market.quote_rate or ZERO)
     here = headroom.exposure.get(symbol, ZERO) + added
     if limits.exposure_symbol_max is not None and here > limits.exposure_symbol_max:
         return Refusal(rule="exposure_symbol", value=here, limit=limits.exposure_symbol_max)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,7 @@ from trading.news import intend
 from trading.orders import ApprovedOrder, DesiredOrder, Order, Purpose, Side
 from trading.reconcile import Missing, reconcile
 from trading.risk import Headroom, Market, Refusal, control_of, cost_of, review, strictest
+from trading.samples import correlation, daily_volatility
 from trading.state import TraderState, pack
 from trading.valuation import rate
 
@@ -86,6 +88,7 @@ def _approve(
             quote=state.quotes.get(symbol),
             control=_control(state, symbol, entries=entries),
             quote_rate=rate(quote_of(symbol), state.quote_asset, state.quotes),
+            **_moves(state, symbol),
         )
         answer = review(found, market, headroom, state.limits, run=state.assignment.run, now=now)
         if isinstance(answer, ApprovedOrder):
@@ -93,6 +96,19 @@ def _approve(
         else:
             refused[found.wish] = answer
     return approved
+
+
+def _moves(state: TraderState, symbol: Symbol) -> dict[str, Any]:
+    """What only some limits ask for."""
+    samples, moves = state.memory.samples, dict[str, Any]()
+    if state.limits.volatile_loss_max_pct is not None:
+        moves["capital"] = state.limits.capital or state.memory.watch.capital
+        moves["daily_volatility"] = daily_volatility(samples, symbol)
+    if state.limits.correlation_max is not None:
+        held = {other for other, position in state.memory.books.positions.items() if position.quantity > 0}
+        held |= {o.symbol for facts in state.slots.values() for o in facts.live if o.side is Side.BUY}
+        moves["in_step"] = {other: correlation(samples, symbol, other) for other in sorted(held - {symbol})}
+    return moves
 
 
 def _headroom(state: TraderState) -> Headroom:

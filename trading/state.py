@@ -17,6 +17,7 @@ from trading.instruments import Instrument
 from trading.limits import Limits
 from trading.market import Quote, Reading
 from trading.orders import Order
+from trading.samples import Samples
 from trading.slots import SlotFacts
 from trading.strategies.contract import Needs, Strategy
 
@@ -29,6 +30,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     closing: CloseMode | None = None
     closing_reason: str = ""
     commands: Mapping[str, Command] = {}
+    samples: Samples = Samples()
 
 
 class Shown(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from trading.limits import Consequence
 from trading.lines import record
 from trading.money import ZERO
 from trading.orders import WORKING, OrderKind, Purpose
+from trading.samples import sample
 from trading.sending import perform
 from trading.state import TraderState, pack
 from trading.strategies.contract import View, Wish
@@ -96,6 +97,11 @@ def _guard(state: TraderState, now: datetime) -> Decided:
     made = profit(memory.books, state.quote_asset, state.quotes)
     if made is None:
         return state, ()
+    if state.limits.volatile_loss_max_pct is not None or state.limits.correlation_max is not None:
+        samples = sample(memory.samples, state.needs.symbols, state.quotes, now)
+        if samples is not memory.samples:
+            memory = msgspec.structs.replace(memory, samples=samples)
+            state = msgspec.structs.replace(state, memory=memory, dirty=True)
     before = memory.watch
     if before.capital is None:
         assets = {asset for symbol in state.needs.symbols for asset in (base_of(symbol), quote_of(symbol))}

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from trading.books import Books
 from trading.ids import Asset, Symbol, quote_of
+from trading.instruments import Instrument, Unfit, fit_quantity
 from trading.market import Quote
 from trading.money import ZERO
 
@@ -50,3 +51,17 @@ def worth(
 ) -> Decimal:
     """What these balances are worth together; an asset without a quote counts nothing."""
     return sum((sum(balances.get(asset, ()), ZERO) * (rate(asset, into, quotes) or ZERO) for asset in assets), ZERO)
+
+
+def dust(
+    books: Books, instruments: Mapping[Symbol, Instrument], quotes: Mapping[Symbol, Quote]
+) -> dict[Symbol, Decimal]:
+    """What is held and too little to be sold at today's price: in the books, but in nobody's plans."""
+    return {
+        symbol: position.quantity
+        for symbol, position in books.positions.items()
+        if position.quantity > 0
+        and symbol in instruments
+        and symbol in quotes
+        and isinstance(fit_quantity(instruments[symbol], position.quantity, quotes[symbol].bid), Unfit)
+    }
