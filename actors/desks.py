@@ -22,11 +22,13 @@ from security.errors import SecurityError
 from security.redaction import Redactor
 from storage import credentials, leases, runtime
 from storage import orders as order_store
+from storage.commands import COMMANDS, commands_for
 from storage.credentials import CredentialMissing
 from storage.database import Database, Role
 from storage.errors import DATABASE_ERRORS
 from storage.fleet import controls_for
-from trading.events import Assignment, Checkpoint, Event, Snapshot
+from storage.notifications import listen
+from trading.events import Assignment, Checkpoint, CommandReceived, Event, Snapshot
 from trading.ids import AccountId, ClientOrderId, Symbol
 from trading.orders import ApprovedOrder, Outcome, Refused
 from trading.strategies import needs
@@ -75,6 +77,7 @@ class Desks:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._clock.keep_measuring())
             group.create_task(self._show_balances())
+            group.create_task(self._hear_commands())
 
     async def stop(self) -> None:
         """Forget every key and close what is open."""
@@ -119,6 +122,7 @@ class Desks:
         desk.deliver = deliver
         self._throw_away_mailboxes()
         await desk.agreed()
+        await self._pass_on_commands(assignment.account)
         return await self._snapshot(desk)
 
     async def _desk(self, assignment: Assignment) -> AccountDesk:
@@ -167,6 +171,25 @@ class Desks:
             control=control,
             symbol_controls=symbol_controls,
         )
+
+    async def _hear_commands(self) -> None:
+        """Pass on what owners ask of their running strategies; an empty word means that some may have gone unheard."""
+        async for account in listen(self._config.database_url.read(), COMMANDS):
+            for each in [AccountId(account)] if account else tuple(self._desks):
+                try:
+                    await self._pass_on_commands(each)
+                except DATABASE_ERRORS as error:
+                    # They are in the database, and are passed on when the account is opened again at the latest.
+                    log.warning("commands not passed on", account=each, error=type(error).__name__)
+
+    async def _pass_on_commands(self, account: AccountId) -> None:
+        desk = self._desks.get(account)
+        if desk is None:
+            return
+        async with self._database.transaction() as tx:
+            commands = await commands_for(tx, account)
+        for command in commands:
+            desk.deliver(CommandReceived(command))
 
     async def _keep(self, desk: AccountDesk) -> None:
         """Run a desk until it is closed. A failure of one is its own: the others of this gateway go on."""

@@ -327,6 +327,21 @@ class AccountCursor(Base):
     trades_read: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
+class CommandRow(Base):
+    """What an owner or their web hook asks of a running strategy. Its id makes saying it twice saying it once."""
+
+    __tablename__ = "commands"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    name: Mapped[str]
+    symbol: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+    at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[dt.datetime]
+
+
 class Event(Base):
     """Everything that happens to an account, in order: the outbox that streams, notifications and web hooks read."""
 
@@ -441,6 +456,7 @@ TENANT_TABLES = (
     "controls",
     "order_intents",
     "orders",
+    "commands",
     "events",
 )
 PRIVATE_TABLES = ("second_factors", "recovery_codes")

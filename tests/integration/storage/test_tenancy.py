@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from security.envelope import Sealed
 from storage import credentials, runtime
+from storage.commands import give_command
 from storage.database import Database, Role, act_as, parse_url
 from storage.orders import OrderNews, intend, record
 from storage.tables import (
@@ -25,6 +26,7 @@ from storage.tables import (
     User,
 )
 from tests.integration.storage.conftest import NOON, Tenant, a_fill, an_order
+from trading.events import Command
 from trading.ids import UserId
 from trading.orders import OrderEvent
 
@@ -54,6 +56,8 @@ async def furnished(fleet: Database, ada: Tenant, ben: Tenant) -> tuple[Tenant, 
             await credentials.write(tx, tenant.account, tenant.user, SEALED, key_last4="4242")
             await runtime.set_state(tx, tenant.account, tenant.user, "running")
             await tx.execute(insert(Control).values(scope=tenant.account, **owner))
+            panic = Command(id="cmd_1", name="panic_sell", at=NOON, expires_at=NOON)
+            await give_command(tx, tenant.account, tenant.user, panic)
             await tx.execute(
                 insert(ApiToken).values(
                     id=f"tok_{tenant.user}", name="ci", token_hash=tenant.user.encode(), scopes=[], **owner
