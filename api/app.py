@@ -13,6 +13,7 @@ from api.accounts.controller import AccountController
 from api.accounts.service import Accounts
 from api.admin.controller import AdminAccountController, AdminControlController, AdminUserController, AuditController
 from api.admin.service import Admin
+from api.commands.controller import CommandController
 from api.configs.controller import ConfigController
 from api.configs.service import Configs
 from api.context import RequestContext
@@ -116,6 +117,7 @@ def create_app(
             SessionController,
             TokenController,
             AccountController,
+            CommandController,
             ControlController,
             CredentialController,
             ConfigController,

@@ -82,6 +82,7 @@ CASES: Mapping[str, Case] = {
     "pauseAccount": own_write(202, before=("start",)),
     "resumeAccount": own_write(202, before=("start", "pause")),
     "stopAccount": own_write(202, before=("start",)),
+    "giveCommand": own_write(202, {"name": "panic_sell"}, before=("start",)),
     "getControls": MY_LIST,
     "setControls": Case((401, 200, 403, 200, 200, 200), HALT),
     "getAccountControls": OWN_READ,

@@ -1,0 +1,1 @@
+"""What an owner asks of a running strategy."""
