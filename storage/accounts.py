@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select, true, update
+from sqlalchemy import Select, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,6 +51,20 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     modes: Collection[str] | None = None
     """…or kept from real money."""
 
+    @property
+    def shape(self) -> tuple[bool, bool, bool]:
+        """Which of its parts bind."""
+        return self.user is not None, self.account is not None, self.modes is not None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        parts = {
+            "reach_user": self.user,
+            "reach_account": self.account,
+            "reach_modes": self.modes and sorted(self.modes),
+        }
+        return {name: value for (name, value), binds in zip(parts.items(), self.shape, strict=True) if binds}
+
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UserId | None = None
@@ -60,7 +75,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     archived: bool = False
 
 
-def _accounts(reach: Reach) -> Select[*tuple[Any, ...]]:
+@cache
+def _accounts(by_user: bool, by_account: bool, by_modes: bool) -> Select[*tuple[Any, ...]]:
+    """Within a reach of this shape. Almost every request asks for an account, so the question is built once."""
     newest = (
         select(StrategyConfig.strategy, StrategyConfig.version)
         .where(StrategyConfig.account_id == Account.id)
@@ -93,24 +110,29 @@ def _accounts(reach: Reach) -> Select[*tuple[Any, ...]]:
         .outerjoin(newest, true())
     )
     # Row-level security says the same about the user. Said here too: each alone is enough.
-    if reach.user is not None:
-        query = query.where(Account.user_id == reach.user)
-    if reach.account is not None:
-        query = query.where(Account.id == reach.account)
-    if reach.modes is not None:
-        query = query.where(Account.mode.in_(list(reach.modes)))
+    if by_user:
+        query = query.where(Account.user_id == bindparam("reach_user"))
+    if by_account:
+        query = query.where(Account.id == bindparam("reach_account"))
+    if by_modes:
+        query = query.where(Account.mode.in_(bindparam("reach_modes", expanding=True)))
     return query
 
 
+@cache
+def _one_account(*shape: bool) -> Select[*tuple[Any, ...]]:
+    return _accounts(*shape).where(Account.id == bindparam("account"))
+
+
 async def find_account(tx: AsyncConnection, account: AccountId, reach: Reach) -> AccountRecord | None:
-    row = (await tx.execute(_accounts(reach).where(Account.id == account))).one_or_none()
+    row = (await tx.execute(_one_account(*reach.shape), {"account": account, **reach.values})).one_or_none()
     return None if row is None else AccountRecord(**row._mapping)
 
 
 async def list_accounts(
     tx: AsyncConnection, reach: Reach, wanted: Filter, after: Position | None, limit: int
 ) -> list[AccountRecord]:
-    query = _accounts(reach)
+    query = _accounts(*reach.shape)
     for column, value in (
         (Account.user_id, wanted.user_id),
         (Account.venue, wanted.venue),
@@ -121,7 +143,7 @@ async def list_accounts(
         if value is not None:
             query = query.where(column == value)
     query = query.where(Account.archived_at.is_not(None) if wanted.archived else Account.archived_at.is_(None))
-    rows = await tx.execute(newest_first(query, (Account.created_at, Account.id), after, limit))
+    rows = await tx.execute(newest_first(query, (Account.created_at, Account.id), after, limit), reach.values)
     return [AccountRecord(**row._mapping) for row in rows]
 
 

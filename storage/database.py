@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import URL, event, func, make_url, select, text
+from sqlalchemy import URL, bindparam, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -130,14 +130,16 @@ class Database:
             cursor.close()
 
 
+# Each request asks this twice, so it is one object: SQLAlchemy then neither builds nor looks it up.
+ACT_AS = select(
+    func.set_config("tradefleet.user_id", bindparam("user"), True),
+    func.set_config("tradefleet.admin", bindparam("admin"), True),
+)
+
+
 async def act_as(tx: AsyncConnection, user: UserId | None, *, admin: bool = False) -> None:
     """For the rest of this transaction, be this user: for a request that had to look up first who it comes from."""
-    await tx.execute(
-        select(
-            func.set_config("tradefleet.user_id", user or "", True),
-            func.set_config("tradefleet.admin", "on" if admin else "", True),
-        )
-    )
+    await tx.execute(ACT_AS, {"user": user or "", "admin": "on" if admin else ""})
 
 
 def unreachable(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnreachable:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.notifications import EVENTS, notify
@@ -71,27 +71,31 @@ async def add_session(
     return expires_at
 
 
+# Every request asks this: it is built once.
+FIND = (
+    select(
+        Session.id.label("session_id"),
+        Session.user_id,
+        User.email,
+        User.role,
+        Session.expires_at,
+        Session.last_seen_at,
+        Session.family,
+        Session.second_factor_at,
+    )
+    .join(User, User.id == Session.user_id)
+    .where(
+        Session.secret_hash == bindparam("secret_hash"),
+        Session.kind == bindparam("kind"),
+        *LIVE,
+        User.disabled_at.is_(None),
+    )
+)
+
+
 async def find_session(tx: AsyncConnection, secret_hash: bytes, *, kind: str = "session") -> SignedIn | None:
     """Who holds this secret now: nobody once it is revoked or over, or its user disabled."""
-    found = await tx.execute(
-        select(
-            Session.id.label("session_id"),
-            Session.user_id,
-            User.email,
-            User.role,
-            Session.expires_at,
-            Session.last_seen_at,
-            Session.family,
-            Session.second_factor_at,
-        )
-        .join(User, User.id == Session.user_id)
-        .where(
-            Session.secret_hash == secret_hash,
-            Session.kind == kind,
-            *LIVE,
-            User.disabled_at.is_(None),
-        )
-    )
+    found = await tx.execute(FIND, {"secret_hash": secret_hash, "kind": kind})
     row = found.one_or_none()
     return None if row is None else SignedIn(**row._mapping)
 
