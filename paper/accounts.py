@@ -13,7 +13,7 @@ class Balance:
         self.locked = 0
 
 
-class AccountTrade(msgspec.Struct, frozen=True, kw_only=True):
+class AccountTrade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One trade as one of its sides sees it."""
 
     symbol: str

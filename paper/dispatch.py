@@ -78,7 +78,7 @@ class Dispatch:
         return Reply(body, headers, truncated=after is not None and after.kind is FaultKind.TRUNCATE)
 
     def check_open(self) -> None:
-        if self._faults.standing(FaultKind.MAINTENANCE, self._true_clock()):
+        if self._faults and self._faults.standing(FaultKind.MAINTENANCE, self._true_clock()):
             raise _CLOSED
 
     def rate_limits(self, request: Request) -> list[Json]:
@@ -106,12 +106,14 @@ class Dispatch:
         return headers
 
     def _strike(self, kinds: frozenset[FaultKind], request: Request, name: str, now: int) -> Fault | None:
+        if not self._faults:
+            return None
         key = self._doorkeeper.known(request.api_key)
         account = key.account if key is not None else None
         return self._faults.pick(kinds, now, account=account, symbol=request.params.get("symbol"), request=name)
 
     def _note(self, request: Request, name: str, status: int, code: int, fault: Fault | None) -> None:
-        key = self._doorkeeper.known(request.api_key)
+        key = request.key or self._doorkeeper.known(request.api_key)
         params = request.params
         client_id = params.get("newClientOrderId") or params.get("origClientOrderId") or ""
         self.records.append(

@@ -48,7 +48,7 @@ class KeyRevoked(msgspec.Struct, frozen=True, tag="revoked"):
     key: str
 
 
-class FundsMoved(msgspec.Struct, frozen=True, kw_only=True, tag="funds"):
+class FundsMoved(msgspec.Struct, frozen=True, kw_only=True, tag="funds", gc=False):
     """A deposit, or with a negative amount a withdrawal."""
 
     id: int
@@ -77,13 +77,13 @@ class StopTrailed(msgspec.Struct, frozen=True, kw_only=True, tag="trailed"):
     at: int
 
 
-class OrderTriggered(msgspec.Struct, frozen=True, kw_only=True, tag="triggered"):
+class OrderTriggered(msgspec.Struct, frozen=True, kw_only=True, tag="triggered", gc=False):
     id: int
     at: int
     locked: int
 
 
-class OrderEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ended", omit_defaults=True):
+class OrderEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ended", omit_defaults=True, gc=False):
     """Ended without being filled to the last: cancelled or expired."""
 
     id: int
@@ -102,7 +102,7 @@ class OrderRevived(msgspec.Struct, frozen=True, kw_only=True, tag="revived"):
     locked: int
 
 
-class Traded(msgspec.Struct, frozen=True, kw_only=True, tag="trade", omit_defaults=True):
+class Traded(msgspec.Struct, frozen=True, kw_only=True, tag="trade", omit_defaults=True, gc=False):
     """A trade that an account had a part in. The order number 0 is the synthetic market's side."""
 
     symbol: str
@@ -119,7 +119,7 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True, tag="trade", omit_defaul
     sell_fee_asset: str = ""
 
 
-class MarketMoved(msgspec.Struct, frozen=True, kw_only=True, tag="moved", omit_defaults=True):
+class MarketMoved(msgspec.Struct, frozen=True, kw_only=True, tag="moved", omit_defaults=True, gc=False):
     """The feed's place, and each market's last price and next trade id, so that a restart goes on from there."""
 
     step: int

@@ -102,6 +102,9 @@ class Faults:
         self._random = Random(seed)  # noqa: S311 (repeatable is the point)
         self._active: list[_Active] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._active)
+
     def add(self, faults: Iterable[Fault], now: int) -> None:
         self._active.extend(_Active(fault, now) for fault in faults)
 
@@ -121,8 +124,6 @@ class Faults:
         request: str | None = None,
     ) -> Fault | None:
         """The first fault of these kinds that strikes here and now. Counts it as having happened."""
-        if not self._active:
-            return None
         for active in self._active:
             fault = active.fault
             if (

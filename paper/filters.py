@@ -8,7 +8,7 @@ from paper.markets import Market
 from paper.orders import CONDITIONAL, PRICELESS, OrderType, TimeInForce
 
 
-class NewOrder(msgspec.Struct, kw_only=True):
+class NewOrder(msgspec.Struct, kw_only=True, gc=False):
     """An order as it was asked for, read but not yet judged."""
 
     symbol: str

@@ -6,6 +6,7 @@ fast. Decimal text is the only form in which an amount comes in or goes out.
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 DECIMALS = 8
 ONE: int = 10**DECIMALS
@@ -21,6 +22,7 @@ class TooPrecise(ValueError):
     """A number with more decimals than the venue keeps."""
 
 
+@lru_cache(maxsize=4096)
 def units(text: str) -> int:
     """Read an amount: `"1.5"` is 150000000."""
     if not _TEXT.fullmatch(text):
@@ -33,6 +35,7 @@ def units(text: str) -> int:
     return int(whole + fraction.ljust(DECIMALS, "0"))
 
 
+@lru_cache(maxsize=4096)
 def text(amount: int) -> str:
     """Write an amount as the venue does, with all its decimals: `1.50000000`."""
     if amount < 0:

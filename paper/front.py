@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from paper.admin import Admin
+from paper.answers import answer, answer_json
 from paper.dispatch import Dispatch
 from paper.endpoints import Routes
 from paper.errors import PaperError, Refused
@@ -57,9 +58,9 @@ class Front:
                 return await self._administer(request, path.removeprefix("/_paper/"), query)
             return await self._open_socket(request, path, query)
         except TooMany as refusal:
-            return _answer(refusal.body, refusal.status, {"Retry-After": str(refusal.retry_after_s)})
+            return answer(request, refusal.body, refusal.status, {"Retry-After": str(refusal.retry_after_s)})
         except Refused as refusal:
-            return _answer(refusal.body, refusal.status)
+            return answer(request, refusal.body, refusal.status)
         except CutOff:
             if request.transport is not None:
                 request.transport.abort()
@@ -68,11 +69,10 @@ class Front:
             raise
         except Exception:
             log.exception("a request failed")
-            return _answer(_UNKNOWN_ERROR.body, _UNKNOWN_ERROR.status)
+            return answer(request, _UNKNOWN_ERROR.body, _UNKNOWN_ERROR.status)
 
     async def _call(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        form = await request.text() if request.can_read_body else ""
-        params, signed = read_query(query, form)
+        params, signed = read_query(query, await _form(request))
         asked = Request(
             params=params,
             now=self._clock(),
@@ -83,7 +83,7 @@ class Front:
         endpoint = self._routes[request.method, path]
         reply = await self._dispatch.call(endpoint, asked, f"{request.method} {path}")
         body = msgspec.json.encode(reply.body)
-        return _json(body[: len(body) // 2] if reply.truncated else body, 200, reply.headers)
+        return answer_json(request, body[: len(body) // 2] if reply.truncated else body, 200, reply.headers)
 
     async def _open_socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -103,25 +103,26 @@ class Front:
             return web.Response(status=404, text="Not found")
         sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(sent.encode(), self._admin_token):
-            return _answer({"error": "send the admin token of this run as Authorization: Bearer …"}, 401)
+            return answer(request, {"error": "send the admin token of this run as Authorization: Bearer …"}, 401)
         handler = self._admin.handlers.get((request.method, path))
         if handler is None:
-            return _answer({"error": f"there is no {request.method} /_paper/{path}"}, 404)
+            return answer(request, {"error": f"there is no {request.method} /_paper/{path}"}, 404)
         try:
-            answer = handler(read_query(query)[0], await request.read(), self._clock())
+            found = handler(read_query(query)[0], await request.read(), self._clock())
         except PaperError as problem:
-            return _answer({"error": str(problem)}, 400)
+            return answer(request, {"error": str(problem)}, 400)
         await self._commit()
-        return _answer(answer)
+        return answer(request, found)
+
+
+async def _form(request: web.BaseRequest) -> str:
+    if not request.can_read_body:
+        return ""
+    content = request.content
+    # A small body has come with its head, as nearly every one does: then there is nothing to wait for.
+    body = content.read_nowait(-1) if content.is_eof() else await request.read()
+    return body.decode(errors="replace")
 
 
 def _is_local(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).is_loopback
-
-
-def _answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return _json(msgspec.json.encode(body), status, headers)
-
-
-def _json(body: bytes, status: int, headers: dict[str, str] | None) -> web.Response:
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

@@ -95,9 +95,7 @@ class Limiter:
 
     def request(self, address: str, weight: int, now: int) -> int:
         """Count one request. Returns the weight that the address has used in this minute."""
-        known = self._addresses.get(address)
-        if known is None:
-            known = self._addresses[address] = _Address()
+        known = self._addresses.get(address) or self._addresses.setdefault(address, _Address())
         if known.banned_until > now:
             raise self._banned(known, now)
         used = known.weight.add(weight, now)
@@ -121,15 +119,10 @@ class Limiter:
     def orders(self, account: str, amount: int, now: int) -> Json:
         """Count orders that an account is about to place. Returns the counts as headers have them."""
         known = self._of(account)
-        for count, limit in self._order_counts(known):
-            if count.add(0, now) + amount > limit:
-                interval, number = count.name
-                message = f"Too many new orders; current limit is {limit} orders per {number} {interval}."
-                raise TooMany(-1015, message, 429, now=now, retry_at=count.closes_at)
-        return {
-            "X-MBX-ORDER-COUNT-10S": str(known.seconds.add(amount, now)),
-            "X-MBX-ORDER-COUNT-1D": str(known.day.add(amount, now)),
-        }
+        in_10_s, in_day = known.seconds.add(amount, now), known.day.add(amount, now)
+        if in_10_s > self.limits.orders_per_10_s or in_day > self.limits.orders_per_day:
+            raise self._too_many_orders(known, amount, now)
+        return {"X-MBX-ORDER-COUNT-10S": str(in_10_s), "X-MBX-ORDER-COUNT-1D": str(in_day)}
 
     def filled(self, account: str, now: int, *, maker: bool) -> None:
         """An order of the account traded for the first time: it no longer counts as unfilled."""
@@ -154,6 +147,16 @@ class Limiter:
             _rule("ORDERS", ("DAY", 1), limits.orders_per_day),
             _rule("RAW_REQUESTS", ("MINUTE", 5), limits.raw_requests_per_5_minutes),
         ]
+
+    def _too_many_orders(self, known: _Orders, amount: int, now: int) -> TooMany:
+        count, limit = next(
+            (count, limit) for count, limit in reversed(self._order_counts(known)) if count.count > limit
+        )
+        for counted in (known.seconds, known.day):
+            counted.add(-amount, now)
+        interval, number = count.name
+        message = f"Too many new orders; current limit is {limit} orders per {number} {interval}."
+        return TooMany(-1015, message, 429, now=now, retry_at=count.closes_at)
 
     def _of(self, account: str) -> _Orders:
         return self._orders.setdefault(account, _Orders())

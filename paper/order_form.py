@@ -2,9 +2,11 @@
 
 import re
 
-from paper.errors import Refused, illegal, invalid, not_required, rejected
+import msgspec
+
+from paper.errors import Refused, illegal, invalid, missing, not_required, rejected
 from paper.filters import NewOrder
-from paper.orders import CONDITIONAL, PRICELESS, OrderType, Status, TimeInForce
+from paper.orders import OrderType, Status, TimeInForce
 from paper.payloads import NO_PREVENTION
 from paper.requests import Request
 from paper.venue import Which
@@ -14,15 +16,38 @@ _CLIENT_ID_LEGAL = "^[a-zA-Z0-9-_]{1,36}$"
 _DETAILS = ("ACK", "RESULT", "FULL")
 
 
+class _Form(msgspec.Struct, frozen=True):
+    """Which parameters belong to a type of order."""
+
+    needed: tuple[str, ...]
+    unknown: tuple[str, ...]
+    one_of: tuple[tuple[str, ...], ...] = ()
+
+
+_TRIGGER = ("stopPrice", "trailingDelta")
+_STOP = _Form(("quantity",), ("price", "timeInForce", "quoteOrderQty"), (_TRIGGER,))
+_STOP_LIMIT = _Form(("timeInForce", "quantity", "price"), ("quoteOrderQty",), (_TRIGGER,))
+_FORMS = {
+    OrderType.LIMIT: _Form(("timeInForce", "quantity", "price"), ("quoteOrderQty", *_TRIGGER)),
+    OrderType.LIMIT_MAKER: _Form(("quantity", "price"), ("timeInForce", "quoteOrderQty", *_TRIGGER)),
+    OrderType.MARKET: _Form((), ("price", "timeInForce", *_TRIGGER), (("quantity", "quoteOrderQty"),)),
+    OrderType.STOP_LOSS: _STOP,
+    OrderType.STOP_LOSS_LIMIT: _STOP_LIMIT,
+    OrderType.TAKE_PROFIT: _STOP,
+    OrderType.TAKE_PROFIT_LIMIT: _STOP_LIMIT,
+}
+_TYPES = {kind.value: kind for kind in OrderType}
+_TIMES_IN_FORCE = {kind.value: kind for kind in TimeInForce}
+
+
 def read_order(request: Request) -> NewOrder:
     """Read an order from its parameters: present where its type needs them, absent where it does not know them."""
     side = request.text("side")
     if side not in {"BUY", "SELL"}:
         raise Refused(-1117, "Invalid side.")
-    try:
-        kind = OrderType(request.text("type"))
-    except ValueError:
-        raise Refused(-1116, "Invalid orderType.") from None
+    kind = _TYPES.get(request.text("type"))
+    if kind is None:
+        raise Refused(-1116, "Invalid orderType.")
     new = NewOrder(
         symbol=request.text("symbol"),
         buy=side == "BUY",
@@ -43,28 +68,19 @@ def read_order(request: Request) -> NewOrder:
 
 
 def _check_presence(request: Request, new: NewOrder) -> None:
-    takes_limit = new.type not in PRICELESS
-    needed, unknown = {"quantity"}, {"quoteOrderQty"}
-    (needed if takes_limit else unknown).add("price")
-    if takes_limit and new.type is not OrderType.LIMIT_MAKER:
+    form = _FORMS[new.type]
+    if "timeInForce" in form.needed:
         new.time_in_force = read_time_in_force(request)
-    else:
-        unknown.add("timeInForce")
-    if new.type is OrderType.MARKET:
-        need_one(request, "quantity", "quoteOrderQty")
-        needed.clear()
-        unknown.remove("quoteOrderQty")
-        if new.quantity and new.quote_quantity:
-            raise not_required("quoteOrderQty")
-    if new.type in CONDITIONAL:
-        need_one(request, "stopPrice", "trailingDelta")
-    else:
-        unknown |= {"stopPrice", "trailingDelta"}
-    for name in sorted(needed):
-        request.text(name)
-    for name in sorted(unknown):
+    for names in form.one_of:
+        need_one(request, *names)
+    for name in form.needed:
+        if not request.params.get(name):
+            raise missing(name)
+    for name in form.unknown:
         if request.params.get(name):
             raise not_required(name)
+    if new.quote_quantity and new.quantity:
+        raise not_required("quoteOrderQty")
 
 
 def need_one(request: Request, *names: str) -> None:
@@ -74,10 +90,10 @@ def need_one(request: Request, *names: str) -> None:
 
 
 def read_time_in_force(request: Request, name: str = "timeInForce") -> TimeInForce:
-    try:
-        return TimeInForce(request.text(name))
-    except ValueError:
-        raise Refused(-1115, "Invalid timeInForce.") from None
+    time_in_force = _TIMES_IN_FORCE.get(request.text(name))
+    if time_in_force is None:
+        raise Refused(-1115, "Invalid timeInForce.")
+    return time_in_force
 
 
 def read_client_id(request: Request, name: str) -> str:

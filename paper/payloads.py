@@ -15,7 +15,7 @@ NO_PREVENTION = "NONE"
 
 def order_result(order: Order) -> Json:
     """The part that every answer about an order has in common."""
-    return {
+    result: Json = {
         "symbol": order.symbol,
         "orderId": order.id,
         "orderListId": order.list_id,
@@ -29,21 +29,16 @@ def order_result(order: Order) -> Json:
         "timeInForce": order.time_in_force,
         "type": order.type,
         "side": order.side,
-        **_conditions(order),
         "selfTradePreventionMode": NO_PREVENTION,
     }
-
-
-def _conditions(order: Order) -> Json:
-    conditions: Json = {}
     if order.stop_price:
-        conditions["stopPrice"] = text(order.stop_price)
+        result["stopPrice"] = text(order.stop_price)
     if order.trailing_delta:
-        conditions["trailingDelta"] = order.trailing_delta
-        conditions["trailingTime"] = order.trailing_since or -1
+        result["trailingDelta"] = order.trailing_delta
+        result["trailingTime"] = order.trailing_since or -1
     if order.expiry_reason:
-        conditions["expiryReason"] = order.expiry_reason
-    return conditions
+        result["expiryReason"] = order.expiry_reason
+    return result
 
 
 def order_placed(order: Order, detail: str, fills: list[AccountTrade]) -> Json:
@@ -56,7 +51,9 @@ def order_placed(order: Order, detail: str, fills: list[AccountTrade]) -> Json:
             "clientOrderId": order.client_id,
             "transactTime": order.placed_at,
         }
-    answer = order_result(order) | {"transactTime": order.placed_at, "workingTime": order.working_at or -1}
+    answer = order_result(order)
+    answer["transactTime"] = order.placed_at
+    answer["workingTime"] = order.working_at or -1
     if detail == "FULL":
         answer["fills"] = [
             {
@@ -72,11 +69,11 @@ def order_placed(order: Order, detail: str, fills: list[AccountTrade]) -> Json:
 
 
 def order_cancelled(order: Order) -> Json:
-    return order_result(order) | {
-        "origClientOrderId": order.client_id,
-        "clientOrderId": order.cancel_id,
-        "transactTime": order.updated_at,
-    }
+    answer = order_result(order)
+    answer["origClientOrderId"] = order.client_id
+    answer["clientOrderId"] = order.cancel_id
+    answer["transactTime"] = order.updated_at
+    return answer
 
 
 def order_status(order: Order) -> Json:

@@ -1,15 +1,17 @@
 """A request as it arrived, over HTTP or over the WebSocket API, and the values read from it."""
 
-import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from paper import fixed
 from paper.accounts import Account
 from paper.errors import Refused, illegal, missing, too_precise
 from paper.facts import Key
 
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_DIGITS_MAX = 19
 _MICROSECONDS_FROM = 10**14
 _NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
@@ -54,7 +56,7 @@ class Request:
 
     def integer(self, name: str) -> int:
         value = self.text(name)
-        if not _INTEGER.fullmatch(value):
+        if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX):
             raise illegal(name, "^[0-9]{1,20}$")
         return int(value)
 
@@ -98,25 +100,41 @@ class Request:
         return value.lower() == "true"
 
 
+def read_json(text: str) -> Any:
+    """What a client sent as JSON; None, which is never asked for, where it is none or nested beyond reason."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def period(request: Request) -> tuple[int | None, int | None]:
     return request.optional_moment("startTime"), request.optional_moment("endTime")
 
 
-def read_query(*parts: str) -> tuple[dict[str, str], str]:
+def read_query(query: str, form: str = "") -> tuple[dict[str, str], str]:
     """Parameters from a query string and a form body, and what of them was signed."""
-    params: dict[str, str] = {}
-    signed = []
-    for part in parts:
-        if not part:
-            continue
+    params = _read(form)
+    # What both the address and the body name, the address decides.
+    params |= _read(query)
+    return params, _unsigned(query) + _unsigned(form)
+
+
+def _read(part: str) -> dict[str, str]:
+    if not part:
+        return {}
+    pairs: list[Any] = [pair.split("=", 1) for pair in part.split("&")]
+    try:
+        named: dict[str, str] = dict(pairs)
+    except ValueError:
+        named = {}
+    if not named or "%" in part or "+" in part:
+        # Seldom: something is encoded, or has no value. Cutting it up was not enough.
         pairs = parse_qsl(part, keep_blank_values=True)
         named = dict(pairs)
-        if len(named) != len(pairs):
-            raise Refused(-1101, "Duplicate values for a parameter detected.")
-        # What both the address and the body name, the address decides.
-        params = named | params
-        signed.append(_unsigned(part))
-    return params, "".join(signed)
+    if len(named) != len(pairs):
+        raise Refused(-1101, "Duplicate values for a parameter detected.")
+    return named
 
 
 def _unsigned(part: str) -> str:

@@ -151,7 +151,7 @@ def _check_types(above: NewOrder, below: NewOrder) -> None:
     if above.type not in CONDITIONAL and below.type not in CONDITIONAL:
         raise Refused(-1168, "At least one OCO order must be contingent.")
     for leg, is_above in ((above, True), (below, False)):
-        if leg.type not in CONDITIONAL | {OrderType.LIMIT_MAKER}:
+        if leg.type not in (*CONDITIONAL, OrderType.LIMIT_MAKER):
             raise Refused(-1158, "Order type not supported in OCO.")
         # What must be above for a sale must be below for a purchase: limits and profits on the far side, stops on the
         # near one.

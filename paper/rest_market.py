@@ -1,6 +1,5 @@
 """Market data over REST: the rules, the clock, books, tapes, candles and tickers."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from paper.fixed import ONE, text, to_decimal
 from paper.limits import Limiter
 from paper.payloads import Json
 from paper.pits import Pit
-from paper.requests import Request, period
+from paper.requests import Request, period, read_json
 from paper.tape import AggregateTrade, PublicTrade
 from paper.venue import Venue
 
@@ -162,10 +161,7 @@ class MarketDesk:
         names = request.params.get("symbols")
         if not names:
             return list(self._venue.pits.values())
-        try:
-            symbols = json.loads(names)
-        except ValueError:
-            symbols = None
+        symbols = read_json(names)
         if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
             raise illegal("symbols", '^\\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\\]$')
         if not symbols:

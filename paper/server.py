@@ -161,7 +161,7 @@ class PaperExchange:
         closed = faults.standing(FaultKind.MAINTENANCE, now)
         for connection in self.connections:
             account = next(iter(connection.accounts), None)
-            if closed or faults.pick({FaultKind.DROP_SOCKETS}, now, account=account, request=connection.path):
+            if closed or faults.pick((FaultKind.DROP_SOCKETS,), now, account=account, request=connection.path):
                 connection.drop()
             elif not connection.stalled and faults.pick(
                 {FaultKind.STALL_SOCKETS}, now, account=account, request=connection.path

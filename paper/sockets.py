@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 from paper.connections import Connection, Connections
 from paper.errors import Refused
 from paper.payloads import Json
+from paper.requests import read_json
 from paper.streams import Streams, check_names
 from paper.user_streams import UserStreams
 
@@ -65,12 +66,9 @@ class _Session:
         self.unsubscribe(list(self._names))
 
     def answer(self, text: str) -> Json:
-        try:
-            message = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}
+        message = read_json(text)
         if not isinstance(message, dict):
-            return {"error": {"code": 2, "msg": "Invalid request: expected an object"}}
+            return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}
         number = message.get("id")
         try:
             return {"result": self._do(str(message.get("method")), message.get("params")), "id": number}

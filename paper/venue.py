@@ -5,7 +5,6 @@ books are not recorded; they are what the open orders add up to, and the synthet
 """
 
 from collections.abc import Callable
-from hashlib import sha256
 
 import msgspec
 
@@ -150,7 +149,7 @@ class Venue:
             id=list_id,
             account=account.id,
             symbol=above.symbol,
-            client_id=name or _name(account, -1 - list_id),
+            client_id=name or _name(account, "l", list_id),
             orders=(first.id, second.id),
             placed_at=now,
         )
@@ -187,7 +186,7 @@ class Venue:
             raise Refused(-2011, UNKNOWN_ORDER)
         if only is not None and order.status is not only:
             raise Refused(-2011, RESTRICTED)
-        cancel_id = cancel_id or _name(account, self.state.next_order_id)
+        cancel_id = cancel_id or _name(account, "c", order.id)
         order_list = self.state.lists.get(order.list_id)
         legs = order_list.orders if order_list is not None else (order.id,)
         for leg_id in legs:
@@ -205,9 +204,11 @@ class Venue:
             self.execution.enter(order, now)
 
     def _check_account(self, account: Account, new: NewOrder, *, more: int = 0) -> None:
-        same_market = [order for order in account.open_orders.values() if order.symbol == new.symbol]
-        waiting = sum(not order.working_at for order in same_market)
-        filters.check_count(self.state.markets[new.symbol], new, len(same_market) + more, waiting)
+        market = self.state.markets[new.symbol]
+        if new.type in CONDITIONAL or len(account.open_orders) + more >= market.orders_max:
+            same_market = [order for order in account.open_orders.values() if order.symbol == new.symbol]
+            waiting = sum(not order.working_at for order in same_market)
+            filters.check_count(market, new, len(same_market) + more, waiting)
         namesake = account.by_client_id.get((new.symbol, new.client_id))
         if namesake is not None and namesake.is_open:
             raise rejected(DUPLICATE_ORDER)
@@ -221,7 +222,7 @@ class Venue:
             id=order_id,
             account=account.id,
             symbol=new.symbol,
-            client_id=new.client_id or _name(account, order_id),
+            client_id=new.client_id or _name(account, "o", order_id),
             buy=new.buy,
             type=new.type,
             time_in_force=new.time_in_force,
@@ -242,7 +243,6 @@ def _stands(new: NewOrder, last_price: int, *, above: bool) -> bool:
     return not level or (level > last_price if above else level < last_price)
 
 
-def _name(account: Account, number: int) -> str:
-    """A client id for who gave none: unlike any other, and the same in every run of the same seed."""
-    seed = f"{account.id}:{number}:{len(account.open_orders)}:{account.updated_at}"
-    return sha256(seed.encode()).hexdigest()[:22]
+def _name(account: Account, kind: str, number: int) -> str:
+    """A client id for who gave none: unlike any other of the account's."""
+    return f"auto-{account.uid}-{kind}{number}"

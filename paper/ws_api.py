@@ -14,7 +14,7 @@ from paper.facts import Key, KeyKind
 from paper.faults import CutOff
 from paper.limits import TooMany
 from paper.payloads import Json
-from paper.requests import Request
+from paper.requests import Request, read_json
 from paper.signing import Doorkeeper
 from paper.user_streams import Subscription, UserStreams
 
@@ -178,10 +178,7 @@ class _Session:
 
 
 def _read(text: str) -> Json:
-    try:
-        message = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        message = None
+    message = read_json(text)
     if not isinstance(message, dict) or not isinstance(message.get("method"), str):
         raise Refused(-1135, "Invalid JSON Request")
     return message
