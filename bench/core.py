@@ -20,7 +20,7 @@ from decimal import Decimal
 import msgspec
 
 from trading.books import EMPTY, record
-from trading.decide import begin, decide
+from trading.decide import UNKNOWN_FOR_LONG, begin, decide
 from trading.events import Assignment, Control, OutcomesArrived, QuoteChanged, Resynced, Snapshot, SubmitOrders
 from trading.fills import Fill
 from trading.ids import AccountId, Asset, ClientOrderId, Epoch, RunId, Symbol, TradeId, UserId, VenueName, VenueOrderId
@@ -29,12 +29,16 @@ from trading.market import Quote
 from trading.orders import Accepted, DesiredOrder, OrderKind, Purpose, Side
 from trading.positions import FLAT, fold
 from trading.state import TraderState
+from trading.strategies.contract import View, Wish
+from trading.strategies.range_grid import Phase
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BTC = Symbol("BTC/USDT")
 LEVELS = 40
 ZERO, INFINITE = Decimal(0), Decimal("Infinity")
-BUY, LIMIT, ENTRY = Side.BUY, OrderKind.LIMIT, Purpose.ENTRY
+BUY, LIMIT, MARKET, ENTRY = Side.BUY, OrderKind.LIMIT, OrderKind.MARKET, Purpose.ENTRY
+BUYING, ACTIVE = Phase.BUYING, Control.ACTIVE
+MINUTE = timedelta(minutes=1)
 RULES = Instrument(
     symbol=BTC,
     base=Asset("BTC"),
@@ -90,55 +94,107 @@ def grid_trader() -> TraderState:
     return state
 
 
-def decide_by_hand(state: TraderState, quote: Quote, now: datetime) -> tuple[TraderState, tuple[object, ...]]:
-    """The floor: what `decide` does with one quote of this grid, all of it in one place and in the order that it does
-    it, with no call in between. It can do nothing else; anything but a quiet look is an error."""
-    assert quote.ask >= quote.bid > 0
+def decide_by_hand(state: TraderState, event: QuoteChanged, now: datetime) -> tuple[TraderState, tuple[object, ...]]:
+    """The floor: all that `decide` does with a quote that changes nothing, step by step in the same order, with every
+    function written out in place. It knows this one grid and can do nothing else: work to do is an error."""
+    quote = event.quote
+    assert quote.bid.is_finite()
+    assert quote.ask.is_finite()
+    assert quote.last.is_finite()
+    assert 0 < quote.bid <= quote.ask
     assert quote.last > 0
-    quotes = {**state.quotes, quote.symbol: quote}
-    before = state.memory.watch
-    profit = Decimal(0)
+    state = msgspec.structs.replace(state, quotes={**state.quotes, quote.symbol: quote})
+    assert state.synced
+    assert not state.halted_by
+    assert state.synced_at is not None
+    assert now - state.synced_at < UNKNOWN_FOR_LONG
+    assert not state.sent_at or now - state.sent_at[0] < MINUTE
+    assert not state.memory.commands
+    # The guard
+    before, limits = state.memory.watch, state.limits
+    profit = ZERO
     for symbol, position in state.memory.books.positions.items():
-        profit += position.realised + position.quantity * (quotes[symbol].bid + quotes[symbol].ask) / 2 - position.cost
-    assert before.day == now.astimezone(state.zone).date().isoformat()
-    assert before.capital
+        profit += position.realised + position.quantity * state.quotes[symbol].mid - position.cost
+    for asset, fee in state.memory.books.foreign_fees.items():
+        profit -= fee * state.quotes[Symbol(f"{asset}/USDT")].mid
+    today = now.astimezone(state.zone).date().isoformat()
+    assert before.day == today
     assert profit <= before.peak
-    assert (before.day_began_at - profit) / before.capital * 100 < state.limits.daily_loss_max_pct
-    assert (before.peak - profit) / (before.capital + before.peak) * 100 < state.limits.drawdown_max_pct
-    wishes, names = [], set()
-    for cell in state.strategy_state.range.cells:
-        slot = f"B:{cell.number}"
-        bought = state.slots.get(slot)  # type: ignore[call-overload]
-        assert cell.phase == "buying"
+    capital = limits.capital or before.capital
+    assert capital
+    assert (before.day_began_at - profit) / capital * 100 < limits.daily_loss_max_pct
+    assert (before.peak - profit) / (capital + before.peak) * 100 < limits.drawdown_max_pct
+    assert state.memory.closing is None
+    # The strategy
+    view = View(
+        now=now,
+        quotes=state.quotes,
+        instruments=state.instruments,
+        readings=state.readings,
+        positions=state.memory.books.positions,
+        balances=state.balances,
+        slots=state.slots,
+        ledgers=state.memory.books.ledgers,
+    )
+    grid, params = state.strategy_state.range, state.params
+    assert not view.commands
+    cells, orders = [], []
+    for cell in grid.cells:
+        assert cell.phase is BUYING
+        bought = view.slots.get(cell.slot)
+        assert bought is not None
         assert not bought.filled
-        wish = DesiredOrder(
-            slot=slot,  # type: ignore[arg-type]
-            cycle=cell.cycle,
-            symbol=BTC,
-            side=BUY,
-            kind=LIMIT,
-            quantity=cell.quantity,
-            price=cell.buy_at,
-            purpose=ENTRY,
-            reason="buys at its line",
+        cells.append(cell)
+    assert grid.moved >= params.trail_up_lines
+    assert -grid.moved >= params.trail_down_lines
+    assert params.stop_price is None
+    assert params.take_profit_price is None
+    for cell in grid.cells:
+        assert cell.phase is BUYING
+        orders.append(
+            DesiredOrder(
+                slot=cell.slot,
+                cycle=cell.cycle,
+                symbol=params.symbol,
+                side=BUY,
+                kind=LIMIT,
+                quantity=cell.quantity,
+                price=cell.buy_at,
+                purpose=ENTRY,
+                reason="buys at its line",
+            )
         )
-        assert ZERO < wish.quantity < INFINITE
-        assert wish.price is not None
-        assert ZERO < wish.price < INFINITE
-        wishes.append(wish)
-        names.add(slot)
-    assert len(names) == len(wishes)
-    assert state.control is Control.ACTIVE
-    for wish in wishes:
-        facts = state.slots[wish.slot]
+    wish = Wish(tuple(orders), state.strategy_state)
+    # Is every wish an order?
+    assert len({order.slot for order in wish.orders}) == len(wish.orders)
+    for wanted in wish.orders:
+        assert wanted.symbol in state.needs.symbols
+        assert ZERO < wanted.quantity < INFINITE
+        assert wanted.price is not None
+        assert wanted.kind is not MARKET
+        assert ZERO < wanted.price < INFINITE
+    # The controls
+    assert before.cool_until is None
+    assert not before.reduce_only_day
+    assert state.control is ACTIVE
+    assert not state.symbol_controls
+    # The difference
+    for wanted in wish.orders:
+        facts = state.slots.get(wanted.slot)
+        assert facts is not None
         order = facts.live[0]
-        assert order.price == wish.price
-        assert order.quantity == wish.quantity
-        assert (order.cycle, order.side, order.kind) == (wish.cycle, wish.side, wish.kind)
+        assert order.price == wanted.price
+        assert order.quantity == wanted.quantity
         assert not facts.filled
-    for slot_, facts in state.slots.items():
-        assert not facts.live or slot_ in names
-    return msgspec.structs.replace(state, quotes=quotes), ()
+        assert order.cycle == wanted.cycle
+        assert order.kind is wanted.kind
+        assert order.side is wanted.side
+        assert order.symbol == wanted.symbol
+        assert len(facts.live) == 1
+    assert not state.slots.keys() - {wanted.slot for wanted in wish.orders}
+    assert not state.shown
+    assert not state.dirty
+    return state, ()
 
 
 def side_by_side(works: Sequence[Callable[[int], object]], rounds: int) -> list[float]:
@@ -159,15 +215,14 @@ def side_by_side(works: Sequence[Callable[[int], object]], rounds: int) -> list[
 
 def bench_look(rounds: int = 6000) -> dict[str, float]:
     state = grid_trader()
-    quotes = [quote(Decimal(58_000) + number % 50, number) for number in range(rounds)]
-    events = [QuoteChanged(one) for one in quotes]
-    assert decide_by_hand(state, quotes[0], NOW) == decide(state, events[0], NOW)
+    events = [QuoteChanged(quote(Decimal(58_000) + number % 50, number)) for number in range(rounds)]
+    assert decide_by_hand(state, events[0], NOW) == decide(state, events[0], NOW)
     gc.collect()
     gc.disable()
     look, floor = side_by_side(
         [
             lambda number: decide(state, events[number], NOW),
-            lambda number: decide_by_hand(state, quotes[number], NOW),
+            lambda number: decide_by_hand(state, events[number], NOW),
         ],
         rounds,
     )

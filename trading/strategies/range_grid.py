@@ -11,7 +11,6 @@ range by whole lines, a limited number of times, so that the money at work stays
 
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -59,6 +58,8 @@ class Phase(StrEnum):
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Of its lower line; negative below the first range."""
+    slot: Slot
+    """Where it buys: kept, since a look asks for it time and again."""
     phase: Phase = Phase.WAITING
     cycle: int = 1
     buy_at: Decimal
@@ -152,32 +153,38 @@ def _open(view: View, state: RangeState, params: RangeParams, notes: list[Note])
 
 def _run(view: View, state: RangeState, params: RangeParams, notes: list[Note]) -> RangeState:
     """Move every cell as far as the facts allow, then the range itself."""
-    cells: list[Cell] = []
-    changed, slots, buying = False, view.slots, Phase.BUYING
-    for cell in state.cells:
-        if cell.phase is buying and ((bought := slots.get(_slot(cell.number))) is None or not bought.filled):
-            cells.append(cell)  # most cells at most looks: nothing has happened to them
-            continue
-        after, profit = _advance(view, cell, params)
-        if profit is not None:
-            notes.append(
-                _note("cell_sold", params, "bought and sold", line=cell.number, turn=cell.cycle, profit=profit)
-            )
-            state = msgspec.structs.replace(state, turns=state.turns + 1, profit=state.profit + profit)
-        changed = changed or after is not cell
-        if after is not None:
-            cells.append(after)
-    if changed:
-        state = msgspec.structs.replace(state, cells=tuple(cells))
+    slots, buying = view.slots, Phase.BUYING
+    # Most cells at most looks: nothing has happened to them.
+    quiet = {
+        cell.number
+        for cell in state.cells
+        if cell.phase is buying and ((bought := slots.get(cell.slot)) is None or not bought.filled)
+    }
+    if len(quiet) < len(state.cells):
+        state = _move_cells(view, state, params, notes, quiet)
     while (moved := _trail(view, state, params)) is not state:
         notes.append(_note("grid_moved", params, "the price left the range", lines=moved.moved))
         state = moved
     return state
 
 
+def _move_cells(view: View, state: RangeState, params: RangeParams, notes: list[Note], quiet: set[int]) -> RangeState:
+    cells: list[Cell] = []
+    for cell in state.cells:
+        after, profit = (cell, None) if cell.number in quiet else _advance(view, cell, params)
+        if profit is not None:
+            notes.append(
+                _note("cell_sold", params, "bought and sold", line=cell.number, turn=cell.cycle, profit=profit)
+            )
+            state = msgspec.structs.replace(state, turns=state.turns + 1, profit=state.profit + profit)
+        if after is not None:
+            cells.append(after)
+    return state if cells == list(state.cells) else msgspec.structs.replace(state, cells=tuple(cells))
+
+
 def _advance(view: View, cell: Cell, params: RangeParams) -> tuple[Cell | None, Decimal | None]:
     """A cell after what has happened to it, and what it earned if its turn is over. None: it is gone."""
-    bought = view.slots.get(Slot(f"B:{cell.number}"))
+    bought = view.slots.get(cell.slot)
     if bought is not None and bought.cycle != cell.cycle:
         bought = None
     if cell.phase is Phase.WAITING:
@@ -259,14 +266,9 @@ def _orders(view: View, state: RangeState, params: RangeParams) -> list[DesiredO
     return [_sell(params, EXIT, 1, total, None)]
 
 
-@cache
-def _slot(number: int) -> Slot:
-    return Slot(f"B:{number}")
-
-
 def _buy(cell: Cell, params: RangeParams) -> DesiredOrder:
     return DesiredOrder(
-        slot=_slot(cell.number),
+        slot=cell.slot,
         cycle=cell.cycle,
         symbol=params.symbol,
         side=BUY,
@@ -280,7 +282,7 @@ def _buy(cell: Cell, params: RangeParams) -> DesiredOrder:
 
 def _sale(view: View, cell: Cell, params: RangeParams) -> DesiredOrder | None:
     """What the cell offers; None when it got too little to be sold."""
-    bought = view.slot(Slot(f"B:{cell.number}"), cell.cycle)
+    bought = view.slot(cell.slot, cell.cycle)
     slot = Slot(f"S:{cell.number}")
     if bought is None or not bought.filled:
         return None
@@ -308,7 +310,7 @@ def _sell(params: RangeParams, slot: Slot, cycle: int, quantity: Decimal, price:
 def _cell(params: RangeParams, instrument: Instrument, number: int, cycle: int = 1) -> Cell:
     buy_at, quantity = fitted(instrument, _line(params, number), params.quote_per_line)
     sell_at = fit_price(instrument, Side.SELL, _line(params, number + 1))
-    return Cell(number=number, cycle=cycle, buy_at=buy_at, sell_at=sell_at, quantity=quantity)
+    return Cell(number=number, slot=Slot(f"B:{number}"), cycle=cycle, buy_at=buy_at, sell_at=sell_at, quantity=quantity)
 
 
 def _line(params: RangeParams, number: int) -> Decimal:
@@ -319,8 +321,8 @@ def _held(view: View, state: RangeState) -> Decimal:
     """What the cells bought and neither they nor the end of the grid has sold."""
     held = ZERO
     for cell in state.cells:
-        for slot, sign in ((f"B:{cell.number}", 1), (f"S:{cell.number}", -1)):
-            facts = view.slot(Slot(slot), cell.cycle)
+        for slot, sign in ((cell.slot, 1), (Slot(f"S:{cell.number}"), -1)):
+            facts = view.slot(slot, cell.cycle)
             held += sign * facts.net_base if facts is not None else ZERO
     exit_ = view.slot(EXIT, 1)
     return held - (exit_.net_base if exit_ is not None else ZERO)
