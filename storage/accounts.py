@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, select, true, update
+from sqlalchemy import Select, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.keyset import Position, newest_first
 from storage.notifications import notify
-from storage.tables import Account, AccountRuntime, Credential, StrategyConfig
+from storage.tables import Account, AccountRuntime, Credential, StrategyConfig, User
 from trading.events import CloseMode
 from trading.ids import AccountId, UserId, VenueName
 
@@ -73,6 +73,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     desired_state: str | None = None
     state: str | None = None
     archived: bool = False
+    text: str | None = None
+    """In its name or its owner's e-mail, or one of their ids."""
 
 
 @cache
@@ -142,6 +144,16 @@ async def list_accounts(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.text is not None:
+        owners = select(User.id).where(User.email.icontains(wanted.text, autoescape=True))
+        query = query.where(
+            or_(
+                Account.name.icontains(wanted.text, autoescape=True),
+                Account.user_id.in_(owners),
+                Account.id == wanted.text,
+                Account.user_id == wanted.text,
+            )
+        )
     query = query.where(Account.archived_at.is_not(None) if wanted.archived else Account.archived_at.is_(None))
     rows = await tx.execute(newest_first(query, (Account.created_at, Account.id), after, limit), reach.values)
     return [AccountRecord(**row._mapping) for row in rows]

@@ -1,5 +1,6 @@
 """Users: who may sign in, and as what."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -59,6 +60,11 @@ async def find_user_by_email(tx: AsyncConnection, email: str) -> UserRecord | No
 async def list_users(tx: AsyncConnection, after: Position | None, limit: int) -> list[UserRecord]:
     rows = await tx.execute(newest_first(select(*COLUMNS), (User.created_at, User.id), after, limit))
     return [UserRecord(**row._mapping) for row in rows]
+
+
+async def emails_of(tx: AsyncConnection, users: Collection[UserId]) -> Mapping[UserId, str]:
+    rows = await tx.execute(select(User.id, User.email).where(User.id.in_(list(users))))
+    return {UserId(row.id): row.email for row in rows}
 
 
 async def set_password(tx: AsyncConnection, user: UserId, password_hash: str) -> None:

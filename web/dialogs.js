@@ -18,6 +18,17 @@ document.addEventListener("input", (event) => {
   if (button) button.disabled = field.value.trim() !== field.dataset.mustEqual;
 });
 
+// Some of the choices in a dialog sell: only those ask for the name.
+document.addEventListener("change", (event) => {
+  const choice = event.target.closest("[data-sells]");
+  if (!choice) return;
+  const form = choice.form;
+  const part = form.querySelector("[data-when-selling]");
+  part.hidden = !choice.dataset.sells;
+  form.querySelector("[data-needs-match]").disabled = !part.hidden && form.elements.confirm.value.trim() !== form.elements.confirm.dataset.mustEqual;
+  if (!part.hidden) form.elements.confirm.focus();
+});
+
 document.addEventListener("htmx:after:request", (event) => {
   const dialog = event.target.closest?.("dialog");
   if (dialog?.open && event.detail.ctx?.response?.status < 400) dialog.close();

@@ -9,7 +9,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import BodyKwarg, FromPath
 from litestar.response import Redirect, Template
 
-from api.errors import ApiError
+from api.errors import SECOND_FACTOR_NEEDED, WRONG_CODE, ApiError
 from api.identity.controller import no_cookie, session_cookie
 from api.identity.guard import OPEN, SESSION_ONLY
 from api.identity.principal import Principal, principal_of
@@ -28,6 +28,7 @@ class SignInForm(msgspec.Struct, frozen=True):
     email: str = ""
     password: str = ""
     next: str = "/"
+    code: str = ""
 
     def __repr__(self) -> str:
         return "SignInForm(***)"
@@ -50,7 +51,9 @@ class EntryController(Controller):
         try:
             wish = msgspec.convert({"email": data.email.strip(), "password": data.password}, LogIn)
             address = client_address(request)
-            session = await identity.log_in(wish.email, wish.password, address, principal_of(request))
+            before = principal_of(request)
+            code = data.code.strip() or None
+            session = await identity.log_in(wish.email, wish.password, address, before, code=code)
         except msgspec.ValidationError:
             message = look.texts("Give an e-mail address and a password.")
             return form_page(look, settings, data, message=message)
@@ -128,6 +131,7 @@ def form_page(
         "email": data.email,
         "target": ours(data.next),
         "message": message,
+        "wants_code": refused is not None and refused.kind in {SECOND_FACTOR_NEEDED, WRONG_CODE},
         "registration_open": settings.registration_open,
     }
     headers = refused.headers if refused is not None else {}

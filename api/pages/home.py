@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -106,7 +107,7 @@ async def _sparks(visit: Visit, records: Sequence[AccountRecord]) -> dict[Accoun
     return {account: sparkline(values) for account, values in curves.items()}
 
 
-async def nav_chart(visit: Visit, span: Range, *, real: bool, asset: str) -> dict[str, object]:
+async def nav_chart(visit: Visit, span: Range, *, real: bool, asset: str) -> dict[str, Any]:
     """The worth of all accounts of one kind of money together, for the chart."""
     records = [record for record in await visit.records() if (record.mode == Mode.LIVE) is real]
     since, step = steps_of(span, records, visit.now, points=240)

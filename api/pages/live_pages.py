@@ -9,10 +9,12 @@ from litestar.params import FromQuery, HeaderParameter
 from litestar.response import Stream
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.admin.service import Admin
 from api.errors import not_found
 from api.identity.principal import STAFF, Principal
 from api.live.feed import Feed
 from api.pages.account import account_page
+from api.pages.admin import admin_page
 from api.pages.home import home_page
 from api.pages.look import look_of
 from api.pages.stream import PageStream
@@ -40,14 +42,19 @@ class LivePages(Controller):
         page: FromQuery[str],
         account: FromQuery[str | None] = None,
         symbol: FromQuery[str | None] = None,
+        section: FromQuery[str] = "accounts",
+        text: FromQuery[str] = "",
+        status: FromQuery[str] = "",
         last_event: LastEvent = None,
     ) -> Stream:
         """What of the page has changed, as it changes."""
         look = look_of(request)
-        admin = page == "admin" and principal.role in STAFF
+        admin = page == "admin" and principal.role in STAFF and principal.session_id is not None
 
         async def show(tx: AsyncConnection) -> tuple[Visit, Page]:
             visit = Visit(tx, principal, settings, strategies, look)
+            if admin:
+                return visit, await admin_page(visit, Admin(tx, principal), section=section, text=text, state=status)
             return visit, await shown(visit, page, account, symbol)
 
         async with database.transaction(user=principal.user_id, admin=admin) as tx:

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from api.errors import ApiError
+from api.errors import NOT_SIGNED_IN, ApiError
 from api.pages.look import look_of
 from api.pages.visit import shell
 from api.problems import Problem, on_api_error, on_exception, on_exception_group, on_http_exception, on_unreachable
@@ -32,7 +32,7 @@ def as_page(handler: Handler) -> Callable[[AnyRequest, Any], Response[Any]]:
 def page_of(request: AnyRequest, problem: Problem, headers: Mapping[str, str]) -> Response[Any]:
     kept = {name: value for name, value in headers.items() if value}
     inside = "hx-request" in request.headers
-    if problem.status == 401:
+    if problem.code == NOT_SIGNED_IN.code:
         back = f"/login?next={quote(request.url.path)}" if request.method == "GET" and not inside else "/login"
         if inside:
             return Response("", status_code=401, headers={"HX-Redirect": back}, media_type="text/html")

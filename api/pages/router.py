@@ -8,11 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.identity.principal import Principal
 from api.pages.account_pages import AccountPages
+from api.pages.admin_pages import AdminPages
 from api.pages.entry import EntryController
+from api.pages.history_pages import HistoryPages
 from api.pages.home_pages import HomePages
 from api.pages.live_pages import LivePages
 from api.pages.look import look_of
+from api.pages.performance_pages import PerformancePages
 from api.pages.problems import HANDLERS
+from api.pages.settings_pages import SettingsPages
 from api.pages.setup_pages import SetupPages
 from api.pages.visit import Visit
 from api.requests import ApiRequest
@@ -33,7 +37,17 @@ async def provide_visit(
 def pages() -> Router:
     return Router(
         "/",
-        route_handlers=[EntryController, HomePages, AccountPages, LivePages, SetupPages],
+        route_handlers=[
+            EntryController,
+            HomePages,
+            AccountPages,
+            SetupPages,
+            HistoryPages,
+            PerformancePages,
+            SettingsPages,
+            AdminPages,
+            LivePages,
+        ],
         dependencies={"visit": Provide(provide_visit)},
         exception_handlers=HANDLERS,
         include_in_schema=False,
