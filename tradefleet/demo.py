@@ -11,7 +11,6 @@ import webbrowser
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -20,6 +19,7 @@ from sqlalchemy import func, select
 from api.identity.service import make_sign_in_link
 from storage.database import Database, Role
 from storage.tables import AccountRuntime, FillRow, OrderIntent
+from storage.users import find_user_by_email
 from tradefleet.children import Child
 from tradefleet.customers import DemoFailed, PaperAdmin, Passwords, bring_customers
 from tradefleet.demo_options import DemoOptions
@@ -36,13 +36,15 @@ from tradefleet.fleet import (
 from tradefleet.master_keys import with_master_keys
 from tradefleet.settings import Settings, SettingsError
 from tradefleet.steps import Steps
-from trading.ids import VenueName
+from tradefleet.users import create_user
+from trading.ids import UserId, VenueName
 
 RUNNING_TIMEOUT_S = 120.0
 LOOK_INTERVAL_S = 1.0
 SETTLE_TIMEOUT_S = 20.0
 PLAIN_LINE_INTERVAL_S = 10.0
 INTERRUPTED = 130
+ADMIN = "olga@demo.example"
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class Demo:
         children: dict[str, Child],
         keeper: Keeper,
         sign_in_link: str,
+        admin_link: str,
         edition: str | None,
     ) -> None:
         self.settings = settings
@@ -74,6 +77,7 @@ class Demo:
         self.children = children
         self.keeper = keeper
         self.sign_in_link = sign_in_link
+        self.admin_link = admin_link
         self.edition = edition
         self.startup_s = 0.0
 
@@ -145,7 +149,8 @@ async def running_demo(settings: Settings, accounts: int, steps: Steps) -> Async
         paper = PaperAdmin(f"http://{settings.paper_host}:{settings.paper_port}", admin_token)
         api = f"http://{settings.api_host}:{settings.api_port}"
         with steps.step("customers") as step:
-            first = await bring_customers(api, paper, Passwords(settings.data_dir / "customers"), accounts)
+            passwords = Passwords(settings.data_dir / "customers")
+            first = UserId(await bring_customers(api, paper, passwords, accounts))
             step.say(f"{accounts} accounts with a key, a strategy and 10,000 paper USDT each")
         demo = Demo(
             settings=settings,
@@ -153,7 +158,8 @@ async def running_demo(settings: Settings, accounts: int, steps: Steps) -> Async
             paper=paper,
             children={"api": api_child, "paper": paper_child},
             keeper=keeper,
-            sign_in_link=await _sign_in_link(settings, api, first),
+            sign_in_link=api + await _sign_in_link(settings, first),
+            admin_link=api + await _sign_in_link(settings, await _admin(settings, passwords)),
             edition=edition,
         )
         with steps.step("traders") as step:
@@ -172,13 +178,26 @@ async def _until_running(demo: Demo, accounts: int) -> None:
         raise DemoFailed(f"only {(await demo.tally()).running} of {accounts} accounts came up") from None
 
 
-async def _sign_in_link(settings: Settings, api: str, user: Any) -> str:
+async def _sign_in_link(settings: Settings, user: UserId) -> str:
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), Role.API)
     try:
-        return api + await make_sign_in_link(database, user)
+        return await make_sign_in_link(database, user)
     finally:
         await database.close()
+
+
+async def _admin(settings: Settings, passwords: Passwords) -> UserId:
+    """Somebody who may see and stop everybody's accounts; made as an operator makes one."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    database = Database(url, Role.FLEET)
+    try:
+        async with database.transaction() as tx:
+            known = await find_user_by_email(tx, ADMIN)
+    finally:
+        await database.close()
+    return known.id if known is not None else await create_user(url, ADMIN, passwords.of(ADMIN)[0], "admin")
 
 
 @contextmanager
@@ -257,6 +276,7 @@ def _print_addresses(console: Console, demo: Demo) -> None:
     settings = demo.settings
     api = f"http://{settings.api_host}:{settings.api_port}"
     console.print(f"\n Dashboard    {demo.sign_in_link}   (one use, 30 min)", soft_wrap=True)
+    console.print(f" Fleet        {demo.admin_link}   (the same, as an admin)", soft_wrap=True)
     console.print(f" API          {api}/api/docs")
     console.print(f" Venue        http://{settings.paper_host}:{settings.paper_port}   speaks Binance")
     console.print(f" Undo         Ctrl-C keeps the data in {settings.data_dir}; --fresh drops it", soft_wrap=True)
