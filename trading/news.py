@@ -72,17 +72,23 @@ def _younger(state: TraderState, told: Mapping[ClientOrderId, Order]) -> dict[Cl
     """Orders of ours that a snapshot does not have because it was taken before them.
 
     One with no outcome yet will get one. One that the venue has answered for is kept, unless the snapshot knows a newer
-    cycle of its slot: then it ended, and was left out. One that stayed unknown and is unknown to the gateway too was
-    never committed, so it was never sent, and its name is free.
+    cycle of its slot: then it ended, and was left out. One that was unknown when we asked, and that the gateway does
+    not know either, was never committed: so it was never sent, and its name is free. A snapshot that we did not ask
+    for proves nothing of the kind, since it may be older than the order.
     """
     newest: dict[Slot, int] = {}
     for order in told.values():
         newest[order.slot] = max(newest.get(order.slot, 0), order.cycle)
+
+    def may_be_younger(order: Order) -> bool:
+        if order.state in UNSETTLED:
+            return state.resync_asked_at is None or order.updated_at >= state.resync_asked_at
+        return order.cycle >= newest.get(order.slot, 0)
+
     return {
         coid: order
         for coid, order in state.orders.items()
-        if coid not in told
-        and (coid in state.awaited or (order.state not in UNSETTLED and order.cycle >= newest.get(order.slot, 0)))
+        if coid not in told and (coid in state.awaited or may_be_younger(order))
     }
 
 
