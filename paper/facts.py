@@ -135,6 +135,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened"):
     feed: str
     seed: int
     at: int
+    markets: tuple[str, ...] = ()
 
 
 class MinuteClosed(msgspec.Struct, frozen=True, kw_only=True, tag="minute"):

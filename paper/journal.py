@@ -18,6 +18,9 @@ import msgspec
 from paper.errors import JournalBroken
 from paper.facts import Fact
 
+_MOVED = b'{"type":"moved"'
+_MOVES_MAX = 20_000
+
 
 class Journal:
     """Facts on disk, or with no path nowhere: then everything is durable at once, until the process ends."""
@@ -26,6 +29,7 @@ class Journal:
         self._path = path
         self._file: BinaryIO | None = None
         self._encoder = msgspec.json.Encoder()
+        self._decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
         self._buffer = bytearray()
         self._appended = 0
         self._synced = 0
@@ -41,38 +45,52 @@ class Journal:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise JournalBroken(
-                f"{self._path} is in use; end the other paper exchange or choose another file"
-            ) from None
-        yield from self._read(self._file)
-
-    def _read(self, file: BinaryIO) -> Iterator[Fact]:
-        decoder = msgspec.json.Decoder(Fact)
-        whole = 0
-        with self._path_open() as reader:
+        self._file = _hold(self._path)
+        whole = moves = 0
+        with self._path.open("rb") as reader:
             for number, line in enumerate(reader, 1):
                 if not line.endswith(b"\n"):
                     break
-                try:
-                    fact = decoder.decode(line)
-                except msgspec.DecodeError as problem:
-                    raise JournalBroken(
-                        f"{self._path}, line {number}: {problem}; restore the file from a copy or begin a new one"
-                    ) from None
-                yield fact
+                yield self._read(line, number)
                 whole += len(line)
-        file.truncate(whole)
-        file.seek(whole)
+                moves += line.startswith(_MOVED)
+        self._file.truncate(whole)
+        if moves > _MOVES_MAX:
+            self._thin_out()
+        self._file.seek(0, os.SEEK_END)
 
-    def _path_open(self) -> BinaryIO:
+    def _read(self, line: bytes, number: int) -> Fact:
+        try:
+            return self._decoder.decode(line)
+        except msgspec.DecodeError as problem:
+            raise JournalBroken(
+                f"{self._path}, line {number}: {problem}; restore the file from a copy or begin a new one"
+            ) from None
+
+    def _thin_out(self) -> None:
+        """Leave out where the market once was: several lines a second, of which only the newest is of use.
+
+        The thinner file takes the old one's place at once and as a whole, and is held before it does.
+        """
         assert self._path is not None
-        return self._path.open("rb")
+        path = self._path.with_name(self._path.name + ".new")
+        path.unlink(missing_ok=True)
+        thinner = _hold(path)
+        newest: list[bytes] = []
+        with self._path.open("rb") as reader, path.open("wb") as writer:
+            for line in reader:
+                if not line.startswith(_MOVED):
+                    writer.write(line)
+                else:
+                    # The newest of all, and the newest with the feed's memory in it: a restart begins from both.
+                    newest = [line] if b'"feed":' in line or not newest else [newest[0], line]
+            writer.writelines(newest)
+            writer.flush()
+            os.fsync(writer.fileno())
+        path.replace(self._path)
+        if self._file is not None:
+            self._file.close()
+        self._file = thinner
 
     def start(self) -> None:
         """From here on, facts can be waited for. Needs the running event loop."""
@@ -138,3 +156,14 @@ class Journal:
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(None)
+
+
+def _hold(path: Path) -> BinaryIO:
+    """Open a file that only its owner may read, and that nobody else may hold at the same time."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise JournalBroken(f"{path} is in use; end the other paper exchange or choose another file") from None
+    return file

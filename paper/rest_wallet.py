@@ -4,12 +4,14 @@ Futures and margin do not exist here; who asks for their markets, as ccxt does w
 none.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from paper.endpoints import Access, Endpoint, Routes
+from paper.facts import FundsMoved
 from paper.fixed import text
 from paper.payloads import Json
-from paper.requests import Request
+from paper.requests import Request, period
 from paper.venue import Venue
 
 
@@ -22,6 +24,9 @@ class WalletDesk:
         return {
             ("GET", "/sapi/v1/system/status"): Endpoint(self.system_status),
             ("GET", "/sapi/v1/capital/config/getall"): Endpoint(self.coins, signed, weight=10),
+            ("GET", "/sapi/v1/capital/deposit/hisrec"): Endpoint(self.deposits, signed),
+            ("GET", "/sapi/v1/capital/withdraw/history"): Endpoint(self.withdrawals, signed),
+            ("GET", "/sapi/v1/bnbBurn"): Endpoint(self.discount, signed),
             ("GET", "/sapi/v1/asset/tradeFee"): Endpoint(self.fees, signed),
             ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(self.restrictions, signed),
             ("GET", "/sapi/v1/account/status"): Endpoint(self.account_status, signed),
@@ -59,6 +64,61 @@ class WalletDesk:
             "trading": True,
             "networkList": [],
         }
+
+    def deposits(self, request: Request) -> list[Json]:
+        return [
+            {
+                "id": str(moved.id),
+                "amount": text(moved.amount),
+                "coin": moved.asset,
+                "network": moved.asset,
+                "status": 1,
+                "address": "paper",
+                "addressTag": "",
+                "txId": f"paper-{moved.id}",
+                "insertTime": moved.at,
+                "transferType": 1,
+                "confirmTimes": "1/1",
+                "unlockConfirm": 1,
+                "walletType": 0,
+            }
+            for moved in self._transfers(request)
+            if moved.amount > 0
+        ]
+
+    def withdrawals(self, request: Request) -> list[Json]:
+        return [
+            {
+                "id": str(moved.id),
+                "amount": text(-moved.amount),
+                "transactionFee": "0",
+                "coin": moved.asset,
+                "network": moved.asset,
+                "status": 6,
+                "address": "paper",
+                "txId": f"paper-{moved.id}",
+                "applyTime": f"{datetime.fromtimestamp(moved.at / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+                "transferType": 1,
+                "confirmNo": 1,
+                "walletType": 0,
+            }
+            for moved in self._transfers(request)
+            if moved.amount < 0
+        ]
+
+    def _transfers(self, request: Request) -> list[FundsMoved]:
+        coin, (start, end) = request.params.get("coin"), period(request)
+        return [
+            moved
+            for moved in reversed(self._venue.state.transfers)
+            if moved.account == request.account.id
+            and coin in {None, "", moved.asset}
+            and (start is None or moved.at >= start)
+            and (end is None or moved.at <= end)
+        ]
+
+    def discount(self, request: Request) -> Json:
+        return {"spotBNBBurn": request.account.discount, "interestBNBBurn": False}
 
     def fees(self, request: Request) -> list[Json]:
         symbol = request.params.get("symbol")

@@ -100,7 +100,16 @@ class PaperExchange:
         return self._true_clock() + self._skew_ms
 
     async def start(self) -> None:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         for fact in self._journal.open():
+            if isinstance(fact, Opened):
+                self._check(fact)
             self._state.apply(fact)
         self._journal.start()
         self._begin()
@@ -242,16 +251,24 @@ class PaperExchange:
     def _begin(self) -> None:
         settings, opened = self.settings, self._state.opened
         if opened is None:
-            opened = Opened(feed=settings.feed, seed=settings.seed, at=self.clock())
+            markets = tuple(self._state.markets)
+            opened = Opened(feed=settings.feed, seed=settings.seed, at=self.clock(), markets=markets)
             self.venue.record(opened)
-        elif (opened.feed, opened.seed) != (settings.feed, settings.seed):
-            raise BadSettings(
-                f"the journal {settings.journal} belongs to feed {opened.feed} with seed {opened.seed}: "
-                "start with these, or choose another journal"
-            )
         if isinstance(self._feed, SyntheticFeed):
             for symbol, candles in self._feed.history(settings.history_minutes, opened.at).items():
                 self._state.minutes[symbol].extendleft(reversed(candles))
+
+    def _check(self, opened: Opened) -> None:
+        """The journal must be of a venue like this one, or its orders would come back to a strange market."""
+        settings, journal = self.settings, self.settings.journal
+        if (opened.feed, opened.seed) != (settings.feed, settings.seed):
+            raise BadSettings(
+                f"the journal {journal} belongs to feed {opened.feed} with seed {opened.seed}: "
+                "start with these, or choose another journal"
+            )
+        missing = [symbol for symbol in opened.markets if symbol not in self._state.markets]
+        if missing:
+            raise BadSettings(f"the journal {journal} needs the markets {', '.join(missing)} too")
 
     def _make_feed(self) -> Feed | None:
         settings = self.settings

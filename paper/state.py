@@ -40,7 +40,6 @@ class State:
         self.orders: dict[int, Order] = {}
         self.lists: dict[int, OrderList] = {}
         self.transfers: list[FundsMoved] = []
-        self.trades: list[Traded] = []
         self.house: defaultdict[str, int] = defaultdict(int)
         self.fees: defaultdict[str, int] = defaultdict(int)
         self.last_price = {market.symbol: market.start_price for market in self.markets.values()}
@@ -164,7 +163,6 @@ class State:
             self.house[market.quote] += quote
         self.last_price[fact.symbol] = fact.price
         self.next_trade_id[fact.symbol] = fact.id + 1
-        self.trades.append(fact)
 
     def _fill(self, order: Order, fact: Traded, market: Market, quote: int) -> None:
         account = self.accounts[order.account]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import ccxt.pro
 import pytest
 
+from paper.feed_live import LiveSource
 from paper.server import PaperExchange
 from paper.settings import PaperSettings
 
@@ -19,7 +20,7 @@ class Address(Protocol):
     def stream_url(self) -> str: ...
 
 
-Start = Callable[[PaperSettings], Awaitable[PaperExchange]]
+Start = Callable[..., Awaitable[PaperExchange]]
 Connect = Callable[..., Any]
 
 
@@ -27,8 +28,8 @@ Connect = Callable[..., Any]
 async def start() -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
-        async def start(settings: PaperSettings) -> PaperExchange:
-            exchange = PaperExchange(settings)
+        async def start(settings: PaperSettings, *, live: LiveSource | None = None) -> PaperExchange:
+            exchange = PaperExchange(settings, live=live)
             await exchange.start()
             stack.push_async_callback(exchange.stop)
             return exchange
@@ -38,7 +39,7 @@ async def start() -> AsyncIterator[Start]:
 
 @pytest.fixture
 async def exchange(start: Start) -> PaperExchange:
-    return await start(PaperSettings())
+    return await start(PaperSettings(history_minutes=10))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paper.errors import JournalBroken
-from paper.facts import FundsMoved
+from paper.facts import FundsMoved, MarketMoved
 from paper.journal import Journal
 
 
@@ -84,6 +84,33 @@ def test_two_exchanges_cannot_share_a_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalBroken, match="in use"):
         list(Journal(tmp_path / "journal").open())
     asyncio.run(first.close())
+
+
+def moved(step: int, feed: tuple[float, ...] = ()) -> MarketMoved:
+    return MarketMoved(step=step, at=step, markets={"BTCUSDT": (step, step)}, feed=feed)
+
+
+async def test_where_the_market_once_was_is_thinned_out_at_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("paper.journal._MOVES_MAX", 5)
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    list(journal.open())
+    journal.start()
+    for step in range(1, 11):
+        journal.append(moved(step, (0.5, float(step)) if step % 4 == 0 else ()))
+        journal.append(fact(step))
+    await journal.close()
+    again = Journal(path)
+    assert len(list(again.open())) == 20
+    again.start()
+    again.append(fact(11))
+    await again.close()
+    kept = list(Journal(path).open())
+    assert [known for known in kept if isinstance(known, FundsMoved)] == [fact(number) for number in range(1, 12)]
+    assert [known for known in kept if isinstance(known, MarketMoved)] == [moved(8, (0.5, 8.0)), moved(10)]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
