@@ -68,9 +68,9 @@ def reconcile(
     misfits: list[Misfit] = []
     for wish in desired:
         facts = slots.get(wish.slot)
-        if facts is not None and facts.live:
+        if facts is not None and (live := facts.live):
             # The common case, seen without rounding anything: the one order is the wish, and nothing of it filled.
-            order = facts.live[0]
+            order = live[0]
             if (
                 order.price == wish.price
                 and order.quantity == wish.quantity
@@ -79,7 +79,7 @@ def reconcile(
                 and order.kind is wish.kind
                 and order.side is wish.side
                 and order.symbol == wish.symbol
-                and len(facts.live) == 1
+                and len(live) == 1
             ):
                 continue
         found = _compare(wish, facts, instruments[wish.symbol], quotes.get(wish.symbol), now)

@@ -203,9 +203,10 @@ def _validate(state: TraderState, wish: Wish) -> None:
         # A NaN compares with nothing: it raises, and counts as an error of the strategy all the same.
         if not ZERO < order.quantity < INFINITE:
             raise BadWish(f"{order.slot} has quantity {order.quantity}")
-        if (price is None) is not (order.kind is market):
-            raise BadWish(f"{order.slot} is {order.kind} with price {price}")
-        if price is not None and not ZERO < price < INFINITE:
+        if price is None or order.kind is market:
+            if price is not None or order.kind is not market:
+                raise BadWish(f"{order.slot} is {order.kind} with price {price}")
+        elif not ZERO < price < INFINITE:
             raise BadWish(f"{order.slot} has price {price}")
 
 
