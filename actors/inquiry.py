@@ -60,8 +60,10 @@ class Inquiry:
         In the markets of `trades`, also read whatever else traded on the account: nothing else tells of that when the
         stream does not. Raises the first failure, after everything else was asked.
         """
+        if self.frozen:
+            names = None  # only an answer about everything in a market can thaw it
         questions = await self._questions(names)
-        symbols = {order.symbol for order, _ in questions}.union(trades, self.frozen if names is None else ())
+        symbols = {order.symbol for order, _ in questions}.union(trades, self.frozen)
         failure: VenueError | None = None
         for symbol in sorted(symbols):
             about = [question for question in questions if question[0].symbol == symbol]

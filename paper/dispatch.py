@@ -54,6 +54,7 @@ class Dispatch:
         before = self._strike(ON_REQUESTS, request, name, now)
         if before is not None and before.kind is FaultKind.DELAY_REQUEST:
             await asyncio.sleep(before.ms / 1000)
+            request.now += before.ms  # it is judged when it arrives: by then its window may be over
         after = None
         try:
             if before is not None and before.kind is not FaultKind.DELAY_REQUEST:
