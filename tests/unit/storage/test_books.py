@@ -139,9 +139,9 @@ def test_the_end_is_told_with_the_fill_that_was_missing_as_soon_as_the_venue_has
     books = read([heard(OrderEvent.OPENED), end, a_fill(1, Decimal(4), named=False), end])
     told = [(change.order.state, change.order.filled) for change in books.changes]
     assert told == [
-        (OrderState.OPEN, 0),
-        (OrderState.PARTIALLY_FILLED, 4),
-        (OrderState.CANCELLED, 4),
+        (OrderState.OPEN, Decimal(0)),
+        (OrderState.PARTIALLY_FILLED, Decimal(4)),
+        (OrderState.CANCELLED, Decimal(4)),
     ]
 
 
