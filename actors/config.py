@@ -51,6 +51,7 @@ class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
     receive_window_ms: int = 3000
     """How long the venue accepts a signed request: the bound on how late an order may still arrive."""
     accounts_per_host_max: int = 50
+    accounts_per_node_max: int | None = None
     starts_at_once_max: int = 4
     log_level: str = "INFO"
 

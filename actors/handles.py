@@ -5,14 +5,16 @@ for a call that did run, so whether to ask again is the caller's to know.
 """
 
 import asyncio
+import contextlib
 import functools
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NewType
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NewType, TypeVar
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, ActorUnschedulableError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.messages import Denied, Heartbeat, HostReport, LedgerBatch, NewsLost, TraderEnded
 from trading.events import Answer, Assignment, Checkpoint, CloseMode, Event, Question, Snapshot
@@ -23,6 +25,12 @@ from trading.orders import ApprovedOrder, Outcome
 
 NAMESPACE = "tradefleet"
 FIND_INTERVAL_S = 0.1
+DEATH_TIMEOUT_S = 10.0
+CLUSTER_TIMEOUT_S = 5.0
+
+IDENTIFIES = ("class_name:", "actor_id:", "pid:", "name:", "namespace:", "ip:")
+
+Answered = TypeVar("Answered")
 
 ActorName = NewType("ActorName", str)
 SUPERVISOR = ActorName("supervisor")
@@ -52,11 +60,19 @@ class CallError(Exception):
 
 
 class ActorGone(CallError):
-    """The actor is dead or out of reach. Whether it had carried out the call is not known."""
+    """The actor is dead. Whether it had carried out the call is not known."""
+
+
+class ActorSilent(CallError):
+    """The actor cannot be reached. Whether it lives, and whether it carried out the call, is not known."""
 
 
 class CallFailed(CallError):
     """The actor lives, and raised an error that was not meant for the caller. Its own log has the traceback."""
+
+
+class ClusterSilent(CallError):
+    """The cluster itself does not answer."""
 
 
 class NameTaken(CallError):
@@ -72,8 +88,10 @@ class Handle:
     async def _call(self, method: str, *args: Any) -> Any:
         try:
             return await getattr(self._actor, method).remote(*args)
-        except (RayActorError, ActorUnavailableError) as error:
-            raise ActorGone(str(error).splitlines()[0]) from error
+        except ActorUnavailableError as error:
+            raise ActorSilent(_line(error)) from error
+        except (RayActorError, ActorUnschedulableError) as error:
+            raise ActorGone(_line(error)) from error
         except RayTaskError as error:
             raise CallFailed(f"{method}: {error.cause!r}") from error
 
@@ -84,6 +102,20 @@ class Handle:
     def kill(self) -> None:
         """End the process at once. Its name is free afterwards."""
         ray.kill(self._actor)
+
+    async def end(self) -> bool:
+        """Kill, and wait until Ray says that it is dead. False when Ray does not say so in time."""
+        self.kill()
+        try:
+            async with asyncio.timeout(DEATH_TIMEOUT_S):
+                while True:
+                    with contextlib.suppress(ActorSilent, CallFailed):
+                        await self.pid()
+                    await asyncio.sleep(FIND_INTERVAL_S)
+        except ActorGone:
+            return True
+        except TimeoutError:
+            return False
 
 
 class SupervisorHandle(Handle):
@@ -176,9 +208,12 @@ class HostHandle(Handle):
         report: HostReport = await self._call("report")
         return report
 
-    async def watch(self) -> Sequence[TraderEnded]:
-        """Waits for traders that end by themselves; raises `ActorGone` the moment the host dies."""
-        ended: Sequence[TraderEnded] = await self._call("watch")
+    async def watch(self, after: int) -> tuple[int, Sequence[TraderEnded]]:
+        """Traders that ended by themselves since that number, and the number they reach to; nothing after some seconds.
+
+        Raises `ActorGone` the moment the host dies.
+        """
+        ended: tuple[int, Sequence[TraderEnded]] = await self._call("watch", after)
         return ended
 
     async def assign(self, assignments: Sequence[tuple[Assignment, str]]) -> None:
@@ -191,6 +226,13 @@ class HostHandle(Handle):
     async def withdraw(self, accounts: Sequence[AccountId]) -> None:
         """Returns when those traders have ended and nothing that they decided is under way any more."""
         await self._call("withdraw", tuple(accounts))
+
+
+def _line(error: Exception) -> str:
+    """The cause of a death in one line. Ray says it below what identifies the actor, and adds advice."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines[1:] if not line.startswith(IDENTIFIES)] or lines
+    return told[0].partition(" Some common causes")[0] if told else type(error).__name__
 
 
 def _options(name: str) -> dict[str, Any]:
@@ -249,8 +291,27 @@ def supervisor() -> SupervisorHandle | None:
     return None if actor is None else SupervisorHandle(actor)
 
 
-def hosts() -> list[HostHandle]:
+async def nodes() -> frozenset[str]:
+    """The machines of the cluster that live, by their ids."""
+    found = await _ask(ray.nodes)
+    return frozenset(node["NodeID"] for node in found if node["Alive"])
+
+
+async def hosts() -> list[HostHandle]:
     """Every trader host that has a name in the cluster, whoever started it."""
+    return await _ask(_hosts)
+
+
+async def _ask(question: Callable[[], Answered]) -> Answered:
+    """Ray answers these while it holds up the whole thread."""
+    try:
+        async with asyncio.timeout(CLUSTER_TIMEOUT_S):
+            return await asyncio.to_thread(question)
+    except TimeoutError:
+        raise ClusterSilent(f"Ray has not answered for {CLUSTER_TIMEOUT_S:g} s") from None
+
+
+def _hosts() -> list[HostHandle]:
     named = [
         entry["name"] for entry in ray.util.list_named_actors(all_namespaces=True) if entry["namespace"] == NAMESPACE
     ]
@@ -264,10 +325,14 @@ def names() -> list[str]:
     return sorted(entry["name"] for entry in entries if entry["namespace"] == NAMESPACE)
 
 
-def start(actor_class: type, name: str, *args: Any) -> ActorHandle:
-    """Start a named actor. `NameTaken` when there is one of that name, alive or not yet buried."""
+def start(actor_class: type, name: str, *args: Any, node: str | None = None) -> ActorHandle:
+    """Start a named actor, on that node if one is named. `NameTaken` when there is one of that name, alive or not yet
+    buried."""
+    options = _options(name)
+    if node is not None:
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
     try:
-        return _remote(actor_class).options(**_options(name)).remote(*args)
+        return _remote(actor_class).options(**options).remote(*args)
     except ValueError as error:
         raise NameTaken(name) from error
 

@@ -1,6 +1,5 @@
 """What actors say to each other, beyond the words of `trading`."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -32,14 +31,16 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     node: str
     shared: bool
-    accounts: tuple[Assignment, ...]
-    revisions: Mapping[AccountId, str]
+    started_at: datetime
+    accounts: tuple[tuple[Assignment, str], ...]
+    """With the revision that each was made from."""
 
 
 class TraderEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A trader stopped by itself; its host goes on."""
 
     account: AccountId
+    epoch: Epoch
     reason: str
     fenced: bool = False
     """Somebody else holds its lease: not a failure of its own."""

@@ -9,8 +9,9 @@ import structlog
 
 from actors import handles
 from actors.config import FleetConfig
+from actors.ended import EndedTraders
 from actors.handles import CallError, process
-from actors.lines import GatewayLine, LedgerLine, TickLine
+from actors.lines import AccountUnusable, GatewayLine, LedgerLine, TickLine
 from actors.logs import set_up_logs
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded, Worth
 from actors.trader import Fenced, Quarantined, Trader
@@ -36,6 +37,8 @@ from trading.market import Quote, Reading
 from trading.orders import Outcome
 
 WEIGH_INTERVAL_S = 10.0
+WATCH_S = 5.0
+"""Who watches hears something within this time, were it only that the host lives."""
 
 log = structlog.get_logger()
 
@@ -52,17 +55,19 @@ class TraderHost:
         set_up_logs(config.log_level)
         self._name = name
         self._shared = shared
+        self._started_at = datetime.now(UTC)
         self._initial = assignments
         self._seats: dict[AccountId, Seat] = {}
         self._lines: dict[VenueName, tuple[GatewayLine, TickLine]] = {}
         self._readers: dict[tuple[VenueName, Symbol, str], tuple[Trader, ...]] = {}
         """Who reads what: by venue, symbol, and timeframe; an empty one stands for the quotes."""
         self._ledger = LedgerLine(name, config.heartbeat_s)
-        self._ended: asyncio.Queue[TraderEnded] = asyncio.Queue()
+        self._ended = EndedTraders()
         self._background: set[asyncio.Task[None]] = set()
 
-    async def watch(self) -> Sequence[TraderEnded]:
-        """Waits for traders that end by themselves. The first call sets the host going.
+    async def watch(self, after: int) -> tuple[int, Sequence[TraderEnded]]:
+        """Brings traders that ended by themselves (see `EndedTraders`), or after a while the word that there is nothing
+        new. The first call sets the host going.
 
         Raises when one of the host's own lines failed: better a dead host, which is replaced, than a half-deaf one.
         """
@@ -72,14 +77,11 @@ class TraderHost:
             self._run(self._weigh())
             initial, self._initial = self._initial, ()
             await self.assign(initial)
-        waiting = asyncio.create_task(self._ended.get())
+        waiting = asyncio.create_task(self._ended.after(after, WATCH_S))
         done, _ = await asyncio.wait({waiting, *self._background}, return_when=asyncio.FIRST_COMPLETED)
         for line in done - {waiting}:
             line.result()
-        ended = [await waiting]
-        while not self._ended.empty():
-            ended.append(self._ended.get_nowait())
-        return ended
+        return await waiting
 
     async def pid(self) -> int:
         return process()[0]
@@ -91,9 +93,8 @@ class TraderHost:
             pid=pid,
             node=node,
             shared=self._shared,
-            accounts=tuple(seat.assignment for seat in self._seats.values()),
-            revisions={account: seat.revision for account, seat in self._seats.items()}
-            | {assignment.account: revision for assignment, revision in self._initial},
+            started_at=self._started_at,
+            accounts=(*((seat.assignment, seat.revision) for seat in self._seats.values()), *self._initial),
         )
 
     async def assign(self, assignments: Sequence[tuple[Assignment, str]]) -> None:
@@ -103,14 +104,19 @@ class TraderHost:
                 seat = Seat(assignment, revision, gateway, self._ledger, self._ended)
             except TradingError as error:
                 # Nothing that starting it again would change.
-                self._ended.put_nowait(TraderEnded(account=assignment.account, reason=str(error), quarantine=True))
+                self._ended.put(_ended(assignment, str(error), quarantine=True))
                 continue
             self._seats[assignment.account] = seat
             seat.running = asyncio.create_task(self._sit(seat))
         self._rewire()
 
     async def close(self, account: AccountId, mode: CloseMode) -> None:
-        self.hear(account, CloseRequested(mode=mode, reason="stopped by its owner"))
+        seat = self._seats.get(account)
+        if seat is not None and seat.closed is not None:
+            # It has nothing left to do and said so, to somebody who is no more.
+            self._ended.put(seat.closed)
+        else:
+            self.hear(account, CloseRequested(mode=mode, reason="stopped by its owner"))
 
     async def withdraw(self, accounts: Sequence[AccountId]) -> None:
         """Returns when those traders have ended, their memory is written and the gateway has forgotten their keys."""
@@ -149,20 +155,19 @@ class TraderHost:
 
     async def _sit(self, seat: "Seat") -> None:
         """Run one trader to its end, and say how it ended."""
-        account = seat.assignment.account
+        assignment = seat.assignment
         try:
             await seat.trader.run()
         except* Fenced as fenced:
-            self._ended.put_nowait(TraderEnded(account=account, fenced=True, reason=str(fenced.exceptions[0])))
-        except* Quarantined as quarantined:
-            reason = str(quarantined.exceptions[0])
-            self._ended.put_nowait(TraderEnded(account=account, quarantine=True, reason=reason))
+            self._ended.put(_ended(assignment, str(fenced.exceptions[0]), fenced=True))
+        except* (Quarantined, AccountUnusable) as quarantined:
+            self._ended.put(_ended(assignment, str(quarantined.exceptions[0]), quarantine=True))
         except* Exception as failed:
             reason = repr(failed.exceptions[0])
-            log.exception("trader failed", account=account, reason=reason)
-            self._ended.put_nowait(TraderEnded(account=account, reason=reason))
-        if self._seats.get(account) is seat:
-            del self._seats[account]
+            log.exception("trader failed", account=assignment.account, reason=reason)
+            self._ended.put(_ended(assignment, reason))
+        if self._seats.get(assignment.account) is seat:
+            del self._seats[assignment.account]
             self._rewire()
 
     def _lost(self, accounts: frozenset[AccountId]) -> None:
@@ -171,7 +176,7 @@ class TraderHost:
             seat = self._seats.pop(account, None)
             if seat is not None and seat.running is not None:
                 seat.running.cancel()
-                self._ended.put_nowait(TraderEnded(account=account, fenced=True, reason="the lease was lost"))
+                self._ended.put(_ended(seat.assignment, "the lease was lost", fenced=True))
         if accounts:
             self._rewire()
 
@@ -221,13 +226,15 @@ class Seat:
         revision: str,
         gateway: GatewayLine,
         ledger: LedgerLine,
-        ended: asyncio.Queue[TraderEnded],
+        ended: EndedTraders,
     ) -> None:
         self.assignment = assignment
         self.revision = revision
         self.gateway = gateway
         self.trader = Trader(assignment, self, lambda: datetime.now(UTC))
         self.running: asyncio.Task[None] | None = None
+        self.closed: TraderEnded | None = None
+        """Set when its run has ended as was asked."""
         self._ledger = ledger
         self._ended = ended
         self._opened = False
@@ -256,7 +263,8 @@ class Seat:
             return Answer(question=question.id, error=str(error))
 
     def run_closed(self, assignment: Assignment, reason: str) -> None:
-        self._ended.put_nowait(TraderEnded(account=assignment.account, reason=reason, closed=True))
+        self.closed = _ended(assignment, reason, closed=True)
+        self._ended.put(self.closed)
 
     def save(self, assignment: Assignment, checkpoint: Checkpoint) -> None:
         self._ledger.save(
@@ -297,3 +305,7 @@ class Seat:
             epoch=self.assignment.epoch,
             state="running" if self._opened else "recovering",
         )
+
+
+def _ended(assignment: Assignment, reason: str, **facts: bool) -> TraderEnded:
+    return TraderEnded(account=assignment.account, epoch=assignment.epoch, reason=reason, **facts)

@@ -1,13 +1,14 @@
 """The outbox, as those who watch it read it: everything that happens to a user's accounts, in order."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, all_, and_, func, literal, or_, select
+from sqlalchemy import ARRAY, BigInteger, all_, and_, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.notifications import EVENTS, notify
 from storage.tables import Event
 from trading.ids import AccountId, UserId
 
@@ -26,7 +27,31 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     body: Mapping[str, Any]
 
 
+class News(msgspec.Struct, frozen=True):
+    """An entry to be."""
+
+    user: UserId
+    account: AccountId | None
+    kind: str
+    body: Mapping[str, Any]
+
+
 COLUMNS = (Event.id, Event.at, Event.account_id, Event.kind, Event.body)
+
+
+async def tell(tx: AsyncConnection, news: Sequence[News]) -> None:
+    """Write entries, in this order, and wake whoever watches these users when the transaction commits."""
+    if not news:
+        return
+    await tx.execute(
+        insert(Event),
+        [
+            {"user_id": each.user, "account_id": each.account, "kind": each.kind, "body": dict(each.body)}
+            for each in news
+        ],
+    )
+    for user in sorted({each.user for each in news}):
+        await notify(tx, EVENTS, user)
 
 
 async def newest_event(tx: AsyncConnection, user: UserId) -> int:

@@ -1,6 +1,6 @@
 """What the supervisor reads: which accounts should trade, how, and under which controls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -90,20 +90,26 @@ async def desired(tx: AsyncConnection) -> list[DesiredAccount]:
     ]
 
 
-async def open_run(tx: AsyncConnection, account: AccountId, user: UserId, config_id: str) -> RunId:
-    """The account's live run, from now on of this config, or a new one.
+async def open_runs(tx: AsyncConnection, accounts: Sequence[tuple[AccountId, UserId, str]]) -> dict[AccountId, RunId]:
+    """Each account's live run, from now on of this config, or a new one.
 
     New params go on with what the old ones began: the strategy is the same (see `desired`), and so are its orders.
     """
-    live = Run.closed_at.is_(None)
-    await tx.execute(
-        insert(Run)
-        .values(id=new_id("run"), account_id=account, user_id=user, config_id=config_id)
-        .on_conflict_do_update(index_elements=[Run.account_id], index_where=live, set_={"config_id": config_id})
+    if not accounts:
+        return {}
+    rows = [
+        {"id": new_id("run"), "account_id": account, "user_id": user, "config_id": config}
+        for account, user, config in sorted(accounts)
+    ]
+    runs = insert(Run).values(rows)
+    opened = await tx.execute(
+        runs.on_conflict_do_update(
+            index_elements=[Run.account_id],
+            index_where=Run.closed_at.is_(None),
+            set_={"config_id": runs.excluded.config_id},
+        ).returning(Run.account_id, Run.id)
     )
-    run = await tx.scalar(select(Run.id).where(Run.account_id == account, live))
-    assert run is not None
-    return RunId(run)
+    return {AccountId(account): RunId(run) for account, run in opened}
 
 
 async def close_run(tx: AsyncConnection, account: AccountId) -> None:

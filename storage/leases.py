@@ -1,6 +1,6 @@
 """Who may trade for an account, and who leads a service. The database's clock decides, and nobody else's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import case, func, select, tuple_, update
@@ -10,44 +10,54 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.tables import AccountLease, ServiceLease
 from trading.ids import AccountId, Epoch
 
+RELEASED = func.to_timestamp(0)
+"""When a lease ended that nobody may renew any more."""
+
 
 async def grant(
-    tx: AsyncConnection, account: AccountId, holder: str, ttl_s: float, *, grace_s: float, after_death: bool
-) -> Epoch | None:
-    """Give an account to a new holder, under an epoch higher than every one before.
+    tx: AsyncConnection, accounts: Collection[AccountId], holder: str, ttl_s: float, *, grace_s: float
+) -> dict[AccountId, Epoch]:
+    """Give accounts to a new holder, each under an epoch higher than every one before.
 
-    None while another's lease lives, and for `grace_s` after it ended: what that holder sent last may still be on its
-    way to the venue. `after_death` says that the other is certainly dead and has nothing on its way.
+    Without those whose lease lives, or ended less than `grace_s` ago: what its holder sent last may still be on its way
+    to the venue. A lease that was released is free at once.
     """
-    now = func.clock_timestamp()
-    free = AccountLease.expires_at < now - timedelta(seconds=grace_s)
+    if not accounts:
+        return {}
+    until = func.clock_timestamp() + timedelta(seconds=ttl_s)
+    rows = [{"account_id": account, "epoch": 1, "holder": holder, "expires_at": until} for account in sorted(accounts)]
     granted = await tx.execute(
         insert(AccountLease)
-        .values(account_id=account, epoch=1, holder=holder, expires_at=now + timedelta(seconds=ttl_s))
+        .values(rows)
         .on_conflict_do_update(
             index_elements=[AccountLease.account_id],
-            set_={
-                "epoch": AccountLease.epoch + 1,
-                "holder": holder,
-                "expires_at": now + timedelta(seconds=ttl_s),
-            },
-            where=None if after_death else free,
+            set_={"epoch": AccountLease.epoch + 1, "holder": holder, "expires_at": until},
+            where=AccountLease.expires_at < func.clock_timestamp() - timedelta(seconds=grace_s),
         )
-        .returning(AccountLease.epoch)
+        .returning(AccountLease.account_id, AccountLease.epoch)
     )
-    epoch = granted.scalar_one_or_none()
-    return None if epoch is None else Epoch(epoch)
+    return {AccountId(account): Epoch(epoch) for account, epoch in granted}
+
+
+async def held(tx: AsyncConnection, *, grace_s: float) -> frozenset[AccountId]:
+    """The accounts that `grant` would leave out."""
+    latest = func.clock_timestamp() - timedelta(seconds=grace_s)
+    rows = await tx.scalars(select(AccountLease.account_id).where(AccountLease.expires_at >= latest))
+    return frozenset(AccountId(account) for account in rows)
 
 
 async def renew(tx: AsyncConnection, held: Sequence[tuple[AccountId, Epoch]], ttl_s: float) -> set[AccountId]:
-    """Put off the end of these leases. Answers those that are still theirs; one that has expired is lost for good."""
+    """Put off the end of these leases. Answers those that are still theirs.
+
+    One that ran out while the database was away is theirs as long as nobody else was given the account: the epoch says
+    so. One that was released is nobody's.
+    """
     if not held:
         return set()
-    now = func.clock_timestamp()
     # Locked in one order, so that two renewals that overlap wait for each other instead of both waiting for ever.
     ours = (
         select(AccountLease.account_id)
-        .where(tuple_(AccountLease.account_id, AccountLease.epoch).in_(held), AccountLease.expires_at > now)
+        .where(tuple_(AccountLease.account_id, AccountLease.epoch).in_(held), AccountLease.expires_at > RELEASED)
         .order_by(AccountLease.account_id)
         .with_for_update()
         .cte()
@@ -55,19 +65,23 @@ async def renew(tx: AsyncConnection, held: Sequence[tuple[AccountId, Epoch]], tt
     renewed = await tx.execute(
         update(AccountLease)
         .where(AccountLease.account_id == ours.c.account_id)
-        .values(expires_at=now + timedelta(seconds=ttl_s))
+        .values(expires_at=func.clock_timestamp() + timedelta(seconds=ttl_s))
         .returning(AccountLease.account_id)
     )
     return {AccountId(account) for account in renewed.scalars()}
 
 
-async def release(tx: AsyncConnection, account: AccountId, epoch: Epoch) -> None:
-    """End a lease now, when it is still under this epoch. The row stays: it remembers the epoch."""
-    await tx.execute(
-        update(AccountLease)
-        .where(AccountLease.account_id == account, AccountLease.epoch == epoch)
-        .values(expires_at=func.least(AccountLease.expires_at, func.clock_timestamp()))
-    )
+async def release(tx: AsyncConnection, given_up: Sequence[tuple[AccountId, Epoch]]) -> None:
+    """End these leases for good. Only for holders that are certainly dead, with nothing of theirs on its way.
+
+    The rows stay: they remember the epochs.
+    """
+    if given_up:
+        await tx.execute(
+            update(AccountLease)
+            .where(tuple_(AccountLease.account_id, AccountLease.epoch).in_(given_up))
+            .values(expires_at=RELEASED)
+        )
 
 
 async def lead(tx: AsyncConnection, role: str, holder: str, ttl_s: float) -> Epoch | None:

@@ -9,6 +9,9 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.accounts import FLEET_CHANNEL
+from storage.events import News, tell
+from storage.notifications import notify
 from storage.tables import AccountRuntime
 from trading.ids import AccountId, Asset, UserId
 
@@ -37,8 +40,6 @@ class Balance(Protocol):
 
 async def heartbeat(tx: AsyncConnection, host: str, beats: Sequence[Beat], at: datetime) -> None:
     """Note down that these traders live on that host, in one statement."""
-    if not beats:
-        return
     rows = [
         {
             "account_id": beat.account,
@@ -48,25 +49,39 @@ async def heartbeat(tx: AsyncConnection, host: str, beats: Sequence[Beat], at: d
             "host": host,
             "heartbeat_at": at,
         }
-        for beat in sorted(beats, key=lambda beat: beat.account)  # two batches that overlap lock in one order
+        for beat in beats
     ]
-    await tx.execute(_upsert(insert(AccountRuntime).values(rows), "state", "reason", "host", "heartbeat_at"))
+    await _write(tx, rows, "state", "reason", "host", "heartbeat_at")
 
 
-async def set_state(
-    tx: AsyncConnection, account: AccountId, user: UserId, state: str, reason: str = "", *, host: str | None = None
+async def set_states(
+    tx: AsyncConnection,
+    accounts: Collection[tuple[AccountId, UserId]],
+    state: str,
+    reason: str = "",
+    *,
+    host: str | None = None,
 ) -> None:
-    row = {"account_id": account, "user_id": user, "state": state, "reason": reason, "host": host}
-    await tx.execute(_upsert(insert(AccountRuntime).values(row), "state", "reason", "host"))
+    rows = [
+        {"account_id": account, "user_id": user, "state": state, "reason": reason, "host": host}
+        for account, user in accounts
+    ]
+    await _write(tx, rows, "state", "reason", "host")
 
 
-async def set_stopped(tx: AsyncConnection, accounts: Collection[AccountId]) -> None:
-    """Their traders have ended in order. What is quarantined stays so."""
-    await tx.execute(
+async def release(tx: AsyncConnection, account: AccountId) -> bool:
+    """Let an account out of quarantine, and have the supervisor look. False when it is in none."""
+    released = await tx.scalar(
         update(AccountRuntime)
-        .where(AccountRuntime.account_id.in_(accounts), AccountRuntime.state != QUARANTINED)
-        .values(state="stopped", reason="", host=None, changed_at=func.clock_timestamp())
+        .where(AccountRuntime.account_id == account, AccountRuntime.state == QUARANTINED)
+        .values(state="stopped", reason="", changed_at=func.clock_timestamp())
+        .returning(AccountRuntime.user_id)
     )
+    if released is None:
+        return False
+    await tell(tx, [News(UserId(released), account, "account", {"state": "stopped", "reason": "released"})])
+    await notify(tx, FLEET_CHANNEL, account)
+    return True
 
 
 async def quarantined(tx: AsyncConnection) -> frozenset[AccountId]:
@@ -93,6 +108,34 @@ async def set_balances(
             "balances_at",
             only_if=func.coalesce(AccountRuntime.balances_at, at) <= at,
         )
+    )
+
+
+async def _write(tx: AsyncConnection, rows: list[dict[str, Any]], *columns: str) -> None:
+    """Write these columns, and tell of every account that is in another state now than before.
+
+    What is quarantined stays so, whatever is still said of its trader: only `release` lets it out.
+    """
+    if not rows:
+        return
+    rows.sort(key=lambda row: str(row["account_id"]))  # two batches that overlap lock in one order
+    new = insert(AccountRuntime).values(rows)
+    may_change = (AccountRuntime.state != QUARANTINED) | (new.excluded.state == QUARANTINED)
+    statement = _upsert(new, *columns, only_if=may_change).returning(
+        AccountRuntime.account_id,
+        AccountRuntime.user_id,
+        AccountRuntime.state,
+        AccountRuntime.reason,
+        (AccountRuntime.changed_at >= func.now()).label("changed"),
+    )
+    found = (await tx.execute(statement)).all()
+    await tell(
+        tx,
+        [
+            News(row.user_id, row.account_id, "account", {"state": row.state, "reason": row.reason})
+            for row in found
+            if row.changed
+        ],
     )
 
 

@@ -18,29 +18,37 @@ class Failures(msgspec.Struct, frozen=True):
 
     at: tuple[datetime, ...] = ()
     reason: str = ""
+    with_host: tuple[datetime, ...] = ()
+    """Those among them in which the whole host went down: it may have been another's fault."""
 
 
-def add_failure(failures: Failures, at: datetime, reason: str, policy: RestartPolicy) -> Failures:
-    recent = recent_failures(failures, at, policy)
-    return Failures((*recent, at), reason)
+def add_failure(
+    failures: Failures, at: datetime, reason: str, policy: RestartPolicy, *, with_host: bool = False
+) -> Failures:
+    recent = forget_old(failures, at, policy)
+    return Failures((*recent.at, at), reason, (*recent.with_host, at) if with_host else recent.with_host)
 
 
-def recent_failures(failures: Failures, now: datetime, policy: RestartPolicy) -> tuple[datetime, ...]:
+def forget_old(failures: Failures, now: datetime, policy: RestartPolicy) -> Failures:
     oldest = now - timedelta(seconds=policy.within_s)
-    return tuple(at for at in failures.at if at > oldest)
+    return Failures(
+        tuple(at for at in failures.at if at > oldest),
+        failures.reason,
+        tuple(at for at in failures.with_host if at > oldest),
+    )
 
 
 def is_exhausted(failures: Failures, now: datetime, policy: RestartPolicy) -> bool:
-    return len(recent_failures(failures, now, policy)) > policy.failures_max
+    return len(forget_old(failures, now, policy).at) > policy.failures_max
 
 
 def restart_at(name: str, failures: Failures, now: datetime, policy: RestartPolicy) -> datetime:
     """When the next start may be tried. The first restart comes almost at once; each further one waits longer.
 
-    The jitter comes from the name, so that a host's death does not bring all of its accounts back in one instant and
-    the plan is still the same for the same facts.
+    The jitter comes from the name, so that what failed together does not come back in one instant, and the plan is
+    still the same for the same facts.
     """
-    recent = recent_failures(failures, now, policy)
+    recent = forget_old(failures, now, policy).at
     if len(recent) <= 1:
         return recent[-1] if recent else now
     backoff_s = min(policy.backoff_first_s * 2 ** (len(recent) - 2), policy.backoff_most_s)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from storage import leases
-from storage.fleet import open_run
+from storage.fleet import open_runs
 from storage.orders.intents import Forbidden, intend
 from tests.integration.api.site import Browser, Site
 from trading.events import Checkpoint
@@ -24,10 +24,9 @@ async def order(site: Site, user: str, account: str, number: int, purpose: Purpo
         config = (
             await tx.exec_driver_sql(f"SELECT id FROM strategy_configs WHERE account_id = '{account}'")
         ).scalar_one()
-        run = await open_run(tx, name, owner, config)
+        run = (await open_runs(tx, [(name, owner, config)]))[name]
         await tx.exec_driver_sql(f"DELETE FROM account_leases WHERE account_id = '{account}'")
-        epoch = await leases.grant(tx, name, "test", 60, grace_s=0, after_death=True)
-        assert epoch is not None
+        epoch = (await leases.grant(tx, [name], "test", 60, grace_s=0))[name]
         wish = ApprovedOrder(
             client_order_id=ClientOrderId(f"tf{number:030}"),
             run=run,

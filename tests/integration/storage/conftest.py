@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import leases
 from storage.database import Database, Role
-from storage.fleet import open_run
+from storage.fleet import open_runs
 from storage.orders import OrderNews
 from storage.tables import Account, StrategyConfig, User
 from trading.fills import Fill
@@ -74,10 +74,9 @@ async def settle_in(tx: AsyncConnection, name: str) -> Tenant:
             id=config, account_id=account, user_id=user, version=1, strategy="naive", params={"dip": "1.5"}
         )
     )
-    run = await open_run(tx, account, user, config)
-    epoch = await leases.grant(tx, account, "host-1", 60, grace_s=5, after_death=False)
-    assert epoch is not None
-    return Tenant(user=user, account=account, config=config, run=run, epoch=epoch)
+    runs = await open_runs(tx, [(account, user, config)])
+    epochs = await leases.grant(tx, [account], "host-1", 60, grace_s=5)
+    return Tenant(user=user, account=account, config=config, run=runs[account], epoch=epochs[account])
 
 
 def an_order(

@@ -11,7 +11,8 @@ from security.envelope import Sealed
 from storage import credentials, runtime
 from storage.credentials import CredentialMissing
 from storage.database import Database
-from storage.fleet import controls_for, desired, open_run
+from storage.events import events_after
+from storage.fleet import controls_for, desired, open_runs
 from storage.tables import Account, AccountRuntime, Control, Run, StrategyConfig
 from tests.integration.storage.conftest import NOON, Tenant
 from trading.events import Control as ControlState
@@ -81,15 +82,16 @@ class TestDesiredAccounts:
 
 
 class TestRuns:
-    async def test_go_on_as_long_as_the_config_is_the_same(self, fleet: Database, ada: Tenant) -> None:
+    async def test_of_many_accounts_are_opened_at_once_and_go_on_under_new_params(
+        self, fleet: Database, ada: Tenant, ben: Tenant
+    ) -> None:
         async with fleet.transaction() as tx:
-            assert await open_run(tx, ada.account, ada.user, ada.config) == ada.run
-
-    async def test_end_when_another_config_begins(self, fleet: Database, ada: Tenant) -> None:
-        async with fleet.transaction() as tx:
-            run = await open_run(tx, ada.account, ada.user, await add_config(tx, ada, 2))
-            runs = dict((await tx.execute(select(Run.id, Run.state))).all())
-        assert runs == {ada.run: "closed", run: "active"}
+            newer = await add_config(tx, ada, 2)
+            wanted = [(ben.account, ben.user, ben.config), (ada.account, ada.user, newer)]
+            assert await open_runs(tx, wanted) == {ada.account: ada.run, ben.account: ben.run}
+            configs = dict((await tx.execute(select(Run.id, Run.config_id))).all())
+            assert configs == {ada.run: newer, ben.run: ben.config}
+            assert await open_runs(tx, []) == {}
 
 
 class TestControls:
@@ -146,14 +148,38 @@ class TestRuntime:
         first, same, other = [await changed_at(state) for state in ("running", "running", "halted")]
         assert first == same != other
 
-    async def test_quarantine_outlasts_the_end_of_the_trader(self, fleet: Database, ada: Tenant, ben: Tenant) -> None:
+    async def test_quarantine_outlasts_whatever_is_still_said_of_the_trader(
+        self, fleet: Database, ada: Tenant, ben: Tenant
+    ) -> None:
+        both = [(ada.account, ada.user), (ben.account, ben.user)]
         async with fleet.transaction() as tx:
-            await runtime.set_state(tx, ada.account, ada.user, runtime.QUARANTINED, "5 failures in 30 s")
-            await runtime.set_state(tx, ben.account, ben.user, "running", host="host-1")
-            await runtime.set_stopped(tx, [ada.account, ben.account])
+            await runtime.set_states(tx, [(ada.account, ada.user)], runtime.QUARANTINED, "5 failures in 30 s")
+            await runtime.heartbeat(tx, "host-1", [Beat(account=a, user=u) for a, u in both], NOON)
+            await runtime.set_states(tx, both, "stopped")
             assert await runtime.quarantined(tx) == {ada.account}
             states = dict((await tx.execute(select(AccountRuntime.account_id, AccountRuntime.state))).all())
         assert states == {ada.account: "quarantined", ben.account: "stopped"}
+
+    async def test_a_person_lets_an_account_out_of_quarantine(self, fleet: Database, ada: Tenant, ben: Tenant) -> None:
+        async with fleet.transaction() as tx:
+            await runtime.set_states(tx, [(ada.account, ada.user)], runtime.QUARANTINED, "5 failures in 30 s")
+            await runtime.set_states(tx, [(ben.account, ben.user)], "running")
+            assert await runtime.release(tx, ada.account)
+            assert not await runtime.release(tx, ben.account)
+            assert await runtime.quarantined(tx) == frozenset()
+
+    async def test_every_change_of_state_is_told_once(self, fleet: Database, ada: Tenant) -> None:
+        told = []
+        for state in ("starting", "running", "running", runtime.QUARANTINED):
+            async with fleet.transaction() as tx:
+                await runtime.set_states(tx, [(ada.account, ada.user)], state, "why")
+        async with fleet.transaction() as tx:
+            told = await events_after(tx, ada.user, 0, 10)
+        assert [(event.kind, event.account_id, event.body["state"]) for event in told] == [
+            ("account", ada.account, "starting"),
+            ("account", ada.account, "running"),
+            ("account", ada.account, "quarantined"),
+        ]
 
     async def test_older_balances_do_not_replace_newer_ones(self, fleet: Database, ada: Tenant) -> None:
         async with fleet.transaction() as tx:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database, Role
-from storage.fleet import close_run, desired, open_run
+from storage.fleet import close_run, desired, open_runs
 from storage.ids import new_id
 from storage.tables import Account, Credential, Run, StrategyConfig, User
 from trading.events import CloseMode
-from trading.ids import AccountId, UserId
+from trading.ids import AccountId, RunId, UserId
 
 ADA, USER = AccountId("acc_ada"), UserId("usr_ada")
 
@@ -35,6 +36,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def open_run(tx: AsyncConnection, config: str) -> RunId:
+    return (await open_runs(tx, [(ADA, USER, config)]))[ADA]
+
+
 async def configure(tx: Any, version: int, strategy: str) -> str:
     config = new_id("cfg")
     await tx.execute(
@@ -47,30 +52,30 @@ async def configure(tx: Any, version: int, strategy: str) -> str:
 
 async def test_new_params_go_on_with_the_run_that_there_is(database: Database) -> None:
     async with database.transaction() as tx:
-        first = await open_run(tx, ADA, USER, await configure(tx, 1, "naive"))
+        first = await open_run(tx, await configure(tx, 1, "naive"))
         newer = await configure(tx, 2, "naive")
         [row] = await desired(tx)
         assert (row.config_id, row.closing) == (newer, None)
-        assert await open_run(tx, ADA, USER, newer) == first
+        assert await open_run(tx, newer) == first
 
 
 async def test_a_run_of_another_strategy_is_closed_before_the_new_one_begins(database: Database) -> None:
     async with database.transaction() as tx:
         old = await configure(tx, 1, "naive")
-        first = await open_run(tx, ADA, USER, old)
+        first = await open_run(tx, old)
         new = await configure(tx, 2, "grid")
         [row] = await desired(tx)
         assert (row.strategy, row.config_id, row.closing) == ("naive", old, CloseMode.CANCEL)
         await close_run(tx, ADA)
         [row] = await desired(tx)
         assert (row.strategy, row.config_id, row.closing) == ("grid", new, None)
-        assert await open_run(tx, ADA, USER, new) != first
+        assert await open_run(tx, new) != first
 
 
 async def test_a_stopped_account_is_wanted_until_its_run_is_closed_as_asked(database: Database) -> None:
     async with database.transaction() as tx:
         config = await configure(tx, 1, "naive")
-        await open_run(tx, ADA, USER, config)
+        await open_run(tx, config)
         await tx.execute(update(Account).values(desired_state="stopped", closing="market"))
         [row] = await desired(tx)
         assert (row.config_id, row.closing) == (config, CloseMode.MARKET)

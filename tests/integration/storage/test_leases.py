@@ -13,8 +13,8 @@ TTL_S = 60.0
 GRACE_S = 5.0
 
 
-async def take(tx: AsyncConnection, account: AccountId, holder: str, *, after_death: bool = False) -> Epoch | None:
-    return await leases.grant(tx, account, holder, TTL_S, grace_s=GRACE_S, after_death=after_death)
+async def take(tx: AsyncConnection, account: AccountId, holder: str) -> Epoch | None:
+    return (await leases.grant(tx, [account], holder, TTL_S, grace_s=GRACE_S)).get(account)
 
 
 async def let_expire(tx: AsyncConnection, *, since_s: float) -> None:
@@ -35,9 +35,30 @@ async def test_a_lease_that_ran_out_is_left_alone_for_the_grace_time(fleet: Data
         assert await take(tx, ada.account, "host-2") == ada.epoch + 1
 
 
-async def test_a_dead_holders_lease_is_taken_over_at_once(fleet: Database, ada: Tenant) -> None:
+async def test_many_are_granted_at_once_without_those_that_cannot_be_had(
+    fleet: Database, ada: Tenant, ben: Tenant
+) -> None:
     async with fleet.transaction() as tx:
-        assert await take(tx, ada.account, "host-2", after_death=True) == ada.epoch + 1
+        await leases.release(tx, [(ben.account, ben.epoch)])
+        granted = await leases.grant(tx, [ada.account, ben.account], "host-2", TTL_S, grace_s=GRACE_S)
+        assert granted == {ben.account: ben.epoch + 1}
+        assert await leases.grant(tx, [], "host-2", TTL_S, grace_s=GRACE_S) == {}
+
+
+async def test_who_cannot_be_had_is_known_beforehand(fleet: Database, ada: Tenant, ben: Tenant) -> None:
+    async with fleet.transaction() as tx:
+        await leases.release(tx, [(ben.account, ben.epoch)])
+        assert await leases.held(tx, grace_s=GRACE_S) == {ada.account}
+        await let_expire(tx, since_s=GRACE_S - 2)
+        assert await leases.held(tx, grace_s=GRACE_S) == {ada.account, ben.account}
+        await let_expire(tx, since_s=GRACE_S + 1)
+        assert await leases.held(tx, grace_s=GRACE_S) == frozenset()
+
+
+async def test_a_lease_that_was_given_up_is_taken_over_at_once(fleet: Database, ada: Tenant) -> None:
+    async with fleet.transaction() as tx:
+        await leases.release(tx, [(ada.account, ada.epoch)])
+        assert await take(tx, ada.account, "host-2") == ada.epoch + 1
         assert await leases.renew(tx, [(ada.account, ada.epoch)], TTL_S) == set()
 
 
@@ -53,24 +74,30 @@ async def test_renewing_puts_off_the_end_of_those_that_are_still_theirs(
         assert await leases.renew(tx, [], 600) == set()
 
 
-async def test_a_lease_that_ran_out_cannot_be_renewed(fleet: Database, ada: Tenant) -> None:
+async def test_a_lease_that_ran_out_is_its_holders_again_as_long_as_nobody_else_was_given_it(
+    fleet: Database, ada: Tenant
+) -> None:
     async with fleet.transaction() as tx:
-        await let_expire(tx, since_s=0)
+        await let_expire(tx, since_s=GRACE_S + 1)
+        assert await leases.renew(tx, [(ada.account, ada.epoch)], TTL_S) == {ada.account}
+        assert await take(tx, ada.account, "host-2") is None
+        await let_expire(tx, since_s=GRACE_S + 1)
+        assert await take(tx, ada.account, "host-2") == ada.epoch + 1
         assert await leases.renew(tx, [(ada.account, ada.epoch)], TTL_S) == set()
 
 
-async def test_the_epoch_is_remembered_after_a_release(fleet: Database, ada: Tenant) -> None:
+async def test_a_lease_that_was_given_up_cannot_be_renewed(fleet: Database, ada: Tenant) -> None:
     async with fleet.transaction() as tx:
-        await leases.release(tx, ada.account, ada.epoch)
+        await leases.release(tx, [(ada.account, ada.epoch)])
         assert await leases.renew(tx, [(ada.account, ada.epoch)], TTL_S) == set()
-        assert await take(tx, ada.account, "host-2", after_death=True) == ada.epoch + 1
 
 
-async def test_a_release_under_an_old_epoch_does_nothing(fleet: Database, ada: Tenant) -> None:
+async def test_giving_up_under_an_old_epoch_does_nothing(fleet: Database, ada: Tenant) -> None:
     async with fleet.transaction() as tx:
-        epoch = await take(tx, ada.account, "host-2", after_death=True)
+        await leases.release(tx, [(ada.account, ada.epoch)])
+        epoch = await take(tx, ada.account, "host-2")
         assert epoch is not None
-        await leases.release(tx, ada.account, ada.epoch)
+        await leases.release(tx, [(ada.account, ada.epoch)])
         assert await leases.renew(tx, [(ada.account, epoch)], TTL_S) == {ada.account}
 
 

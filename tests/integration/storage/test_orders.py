@@ -28,7 +28,7 @@ from storage.tables import AccountLease, Control, Event, FillRow, OrderIntent, R
 from tests.integration.storage.conftest import BTC, NOON, Tenant, a_fill, an_order, opened
 from trading.events import Checkpoint, OrderChanged
 from trading.fills import Fill
-from trading.ids import ClientOrderId, Epoch, Symbol, TradeId, VenueOrderId
+from trading.ids import AccountId, ClientOrderId, Epoch, Symbol, TradeId, VenueOrderId
 from trading.orders import ApprovedOrder, OrderEvent, OrderState, Purpose
 
 _numbers = count(1)
@@ -95,14 +95,15 @@ class TestIntending:
         async with fleet.transaction() as old:
             await intend_one(old, ada, an_order(ada))
 
-            async def take_over() -> Epoch | None:
+            async def take_over() -> dict[AccountId, Epoch]:
                 async with fleet.transaction() as tx:
-                    return await leases.grant(tx, ada.account, "host-2", 60, grace_s=0, after_death=True)
+                    await leases.release(tx, [(ada.account, ada.epoch)])
+                    return await leases.grant(tx, [ada.account], "host-2", 60, grace_s=0)
 
             taking_over = asyncio.create_task(take_over())
             done, _ = await asyncio.wait([taking_over], timeout=0.1)
             assert not done
-        assert await taking_over == ada.epoch + 1
+        assert await taking_over == {ada.account: ada.epoch + 1}
 
     @pytest.mark.parametrize("scope", ["*", "usr_ada", "acc_ada", "acc_ada/BTC/USDT"])
     async def test_halted_forbids_everything_at_every_level(self, fleet: Database, ada: Tenant, scope: str) -> None:

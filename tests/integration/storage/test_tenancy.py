@@ -54,7 +54,7 @@ async def furnished(fleet: Database, ada: Tenant, ben: Tenant) -> tuple[Tenant, 
             opened = OrderNews(client_order_id=order.client_order_id, event=OrderEvent.OPENED)
             await record(tx, tenant.account, tenant.user, [opened, a_fill("1", "0.1", order=order)])
             await credentials.write(tx, tenant.account, tenant.user, SEALED, key_last4="4242")
-            await runtime.set_state(tx, tenant.account, tenant.user, "running")
+            await runtime.set_states(tx, [(tenant.account, tenant.user)], "running")
             await tx.execute(insert(Control).values(scope=tenant.account, **owner))
             panic = Command(id="cmd_1", name="panic_sell", at=NOON, expires_at=NOON)
             await give_command(tx, tenant.account, tenant.user, panic)
