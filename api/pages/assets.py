@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Router
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import CacheControlHeader
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.static_files import create_static_files_router
 
 from api.identity.guard import OPEN
@@ -49,6 +52,8 @@ def static_files() -> Sequence[Router]:
             path="/static",
             directories=[STATIC],
             cache_control=FOR_GOOD,
+            # Only what is the same for everybody is compressed: a page that holds a secret must not tell its length.
+            middleware=[DefineMiddleware(CompressionMiddleware, config=CompressionConfig(backend="gzip"))],
             opt={**OPEN, "exclude_from_auth": True},
         ),
     )
