@@ -15,6 +15,7 @@ from storage.tables import (
     Account,
     AccountRuntime,
     CandleRow,
+    Credential,
     DecisionRow,
     EquityRow,
     Event,
@@ -42,7 +43,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     drift: Decimal = Decimal(40)
     """What it gains over the day."""
-    silent: bool = False
+    strategy: str = "naive"
+    worth: Decimal = Decimal(10_000)
+    """When the day began."""
 
 
 def price_at(symbol: str, minute: int) -> Decimal:
@@ -65,15 +68,31 @@ def naive(symbol: str) -> dict[str, Any]:
 
 STORY = (
     Told(name="Harbour", symbol="BTC/USDT", params=naive("BTC/USDT")),
-    Told(name="Lighthouse", symbol="ETH/USDT", params=naive("ETH/USDT"), drift=Decimal("-12.4")),
-    Told(name="Breakwater", symbol="SOL/USDT", params=naive("SOL/USDT"), wish="paused", state="paused"),
+    Told(
+        name="Lighthouse",
+        symbol="ETH/USDT",
+        strategy="dca",
+        params={"mode": "time", "symbol": "ETH/USDT", "amount": "100", "interval_s": 3600},
+        drift=Decimal("-12.4"),
+    ),
+    Told(
+        name="Breakwater",
+        symbol="SOL/USDT",
+        strategy="grid",
+        params={"mode": "basket", "symbol": "SOL/USDT", "size": "200", "levels": 6},
+        wish="paused",
+        state="paused",
+        drift=Decimal(131),
+        worth=Decimal(6_000),
+    ),
     Told(
         name="Sandbank",
         symbol="BTC/USDT",
         params=naive("BTC/USDT"),
         state="quarantined",
         reason="daily_loss: 10.20 against 10, so quarantine",
-        drift=Decimal(-820),
+        drift=Decimal(-204),
+        worth=Decimal(2_000),
     ),
 )
 
@@ -96,7 +115,7 @@ async def tell(database: Database, user: str, *, now: datetime | None = None) ->
                     "account_id": account,
                     "user_id": user,
                     "version": 1,
-                    "strategy": "naive",
+                    "strategy": told.strategy,
                     "params": told.params,
                     "created_at": begun,
                 },
@@ -114,11 +133,12 @@ async def tell(database: Database, user: str, *, now: datetime | None = None) ->
                     "reason": told.reason,
                     "host": "host-1",
                     # Ahead of its time: the story stands still, and a heartbeat must not.
-                    "heartbeat_at": None if told.silent else datetime.now(UTC) + timedelta(hours=1),
+                    "heartbeat_at": datetime.now(UTC) + timedelta(hours=1),
                     "balances": {"USDT": ["8514.20", "985.10"], told.symbol.partition("/")[0]: ["0.0081", "0.0081"]},
                     "balances_at": now,
                 },
             )
+            await tx.execute(insert(Credential), key_row(account, user))
             await tx.execute(insert(EquityRow), equity(told, account, user, now))
             await trade(tx, told, account, user, run, now)
     return ids
@@ -134,6 +154,12 @@ def account_row(told: Told, account: str, user: str, now: datetime) -> dict[str,
         "desired_state": told.wish,
         "created_at": now - timedelta(hours=HOURS),
     }
+
+
+def key_row(account: str, user: str) -> dict[str, Any]:
+    """A key that nothing opens: in the story nobody trades."""
+    sealed = {"sealed": b"-", "wrapped_key": b"-", "master_key_id": "story"}
+    return {"account_id": account, "user_id": user, "key_last4": account[-4:].upper()} | sealed
 
 
 def candles(now: datetime) -> list[dict[str, Any]]:
@@ -163,14 +189,15 @@ def equity(told: Told, account: str, user: str, now: datetime) -> list[dict[str,
     for minute in range(0, HOURS * 60, 3):
         share = Decimal(minute) / (HOURS * 60)
         realised = (told.drift * share).quantize(CENT)
-        unrealised = (price_at(told.symbol, minute) / MARKETS[told.symbol] * 600 - 600).quantize(CENT)
+        held = told.worth / 4
+        unrealised = (price_at(told.symbol, minute) / MARKETS[told.symbol] * held - held).quantize(CENT)
         rows.append(
             {
                 "account_id": account,
                 "at": now - timedelta(minutes=HOURS * 60 - minute),
                 "user_id": user,
                 "quote_asset": "USDT",
-                "equity": Decimal(10_000) + realised + unrealised,
+                "equity": told.worth + realised + unrealised,
                 "realised": realised,
                 "unrealised": unrealised,
             }
