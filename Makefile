@@ -12,7 +12,7 @@ PAGES := api/static/manifest.json
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test check bench chaos screenshots fmt lock clean
+.PHONY: help setup pages demo test check bench chaos screenshots pictures fmt lock clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev $(VENV)/.self ## run every benchmark; each prints one JSON l
 
 screenshots: $(VENV)/.dev $(VENV)/.self pages ## take the pictures of docs/screenshots anew (needs /usr/bin/chromium)
 	@exec $(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+pictures: $(VENV)/.dev $(VENV)/.self ## let every strategy trade and draw docs/strategies/pictures anew
+	@exec $(BIN)/python -m tests.integration.trading.pictures
 
 lock: ## write the lock files anew (needs uv and the network)
 	$(COMPILE) --group pages --output-file requirements-pages.lock

@@ -41,7 +41,7 @@ RUNS: Mapping[str, Run] = {
             "budget_per_round": "1000",
             "budget": "3000",
         },
-        seed=1,
+        seed=4,
     ),
     "grid-basket": Run(
         strategy="grid",
@@ -58,17 +58,17 @@ RUNS: Mapping[str, Run] = {
             "reanchor_pct": "0.5",
             "reanchor": "auto",
         },
-        seed=1,
+        seed=4,
     ),
     "grid-range": Run(
         strategy="grid",
         params=BTC | {"mode": "range", "lower": "63700", "upper": "65700", "lines": 11, "quote_per_line": "500"},
-        seed=1,
+        seed=4,
     ),
     "dca-time": Run(
         strategy="dca",
         params=BTC | {"mode": "time", "amount": "100", "interval_s": 1200, "only_below": "65200"},
-        seed=1,
+        seed=4,
     ),
     "dca-price": Run(
         strategy="dca",
@@ -85,19 +85,19 @@ RUNS: Mapping[str, Run] = {
             "take_profit": [{"above_pct": "0.5", "share_pct": "100"}],
             "cool_down_s": 300,
         },
-        seed=1,
+        seed=4,
     ),
     "rebalance": Run(
         strategy="rebalance",
         params={
             "quote": "USDT",
             "targets": {"BTC": "40", "SOL": "30"},
-            "order_size_pct": "0.5",
-            "order_step_pct": "0.1",
-            "min_delta_quote": "30",
+            "order_size_pct": "0.3",
+            "order_step_pct": "0.05",
+            "min_delta_quote": "16",
             "interval_s": 60,
         },
-        seed=1,
+        seed=4,
         balances={"USDT": "3000", "BTC": "0.06", "SOL": "20"},
         markets=("BTCUSDT", "SOLUSDT"),
     ),
@@ -105,7 +105,7 @@ RUNS: Mapping[str, Run] = {
         strategy="deals",
         params=BTC
         | {"deal_quota": "500", "profit_markup": "0.3", "deal_count": 5, "order_life_time": 900, "spacing_pct": "0.4"},
-        seed=1,
+        seed=4,
     ),
     "signal": Run(
         strategy="signal",
@@ -120,7 +120,7 @@ RUNS: Mapping[str, Run] = {
             "adx_trend": 30,
             "oversold": 35,
         },
-        seed=1,
+        seed=4,
     ),
 }
 
