@@ -18,39 +18,50 @@ import psutil
 from sqlalchemy import func, insert, select, update
 
 from security.envelope import Binding, KeyRing
+from storage.accounts import FLEET_CHANNEL
 from storage.database import Database, Role
 from storage.ids import new_id
 from storage.notifications import notify
 from storage.tables import Account, AccountRuntime, Credential, StrategyConfig, User
 from tradefleet.customers import STRATEGIES, PaperAdmin
-from tradefleet.fleet import Keeper, kept_fleet, raise_database, raise_paper, raise_ray
+from tradefleet.fleet import kept_fleet, raise_database, raise_paper, raise_ray
 from tradefleet.master_keys import with_master_keys
-from tradefleet.settings import Settings, load_settings
+from tradefleet.settings import load_settings
 
-FLEET_CHANNEL = "fleet"
 MARK = "BENCH_PROCESS"
 """In the environment of everything that a bench starts."""
 
 
-class Fleet:
-    def __init__(self, settings: Settings, database: Database, paper: PaperAdmin, keeper: Keeper) -> None:
-        self.settings = settings
-        self.database = database
-        self.paper = paper
-        self.keeper = keeper
+class FleetAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to reach a running fleet from another process."""
 
-    async def add_accounts(self, count: int, isolation: str = "dedicated") -> list[str]:
+    database_url: str
+    master_keys: str
+    paper_url: str
+    paper_token: str
+
+
+class Fleet:
+    """A running fleet, as far as it can be had from outside: its database and the paper exchange's own desk."""
+
+    def __init__(self, address: FleetAddress) -> None:
+        self.address = address
+        self.database = Database(address.database_url, Role.FLEET)
+        self.paper = PaperAdmin(address.paper_url, address.paper_token)
+        self._ring = KeyRing.parse(address.master_keys)
+
+    async def add_accounts(
+        self, count: int, isolation: str = "dedicated", strategies: Sequence[tuple[str, Mapping[str, Any]]] = STRATEGIES
+    ) -> list[str]:
         """Accounts with a key and a strategy, stopped as yet."""
-        assert self.settings.master_keys is not None
-        ring = KeyRing.parse(self.settings.master_keys.get_secret_value())
         keys = await self.paper.open_accounts(count)
         user = new_id("usr")
         names = [new_id("acc") for _ in keys]
         async with self.database.transaction() as tx:
             await tx.execute(insert(User).values(id=user, email=f"{user}@bench.example", password_hash="", role="user"))
             for number, (name, key) in enumerate(zip(names, keys, strict=True)):
-                strategy, params = STRATEGIES[number % len(STRATEGIES)]
-                await self._add(tx, user, name, ring, key, strategy, params, isolation)
+                strategy, params = strategies[number % len(strategies)]
+                await self._add(tx, user, name, self._ring, key, strategy, params, isolation)
         return names
 
     async def _add(
@@ -106,8 +117,8 @@ class Fleet:
 
 
 @asynccontextmanager
-async def running_fleet() -> AsyncIterator[Fleet]:
-    """Everything but the API, on throw-away data; all of it ended with the block."""
+async def running_fleet(**changes: Any) -> AsyncIterator[Fleet]:
+    """Everything but the API, on throw-away data; all of it ended with the block. `changes`: of the settings."""
     os.environ[MARK] = str(os.getpid())
     directory = _directory()
     settings = load_settings().model_copy(
@@ -117,6 +128,7 @@ async def running_fleet() -> AsyncIterator[Fleet]:
             "database_url_file": None,
             "ray_address": None,
             "paper_port": free_port(),
+            **changes,
         }
     )
     address = f"{settings.paper_host}:{settings.paper_port}"
@@ -130,10 +142,18 @@ async def running_fleet() -> AsyncIterator[Fleet]:
         await raise_paper(settings, admin_token, stack)
         raise_ray(settings, stack)
         assert settings.database_url is not None
-        database = Database(settings.database_url.get_secret_value(), Role.FLEET)
-        stack.push_async_callback(database.close)
-        keeper = await stack.enter_async_context(kept_fleet(settings))
-        yield Fleet(settings, database, PaperAdmin(f"http://{address}", admin_token), keeper)
+        assert settings.master_keys is not None
+        fleet = Fleet(
+            FleetAddress(
+                database_url=settings.database_url.get_secret_value(),
+                master_keys=settings.master_keys.get_secret_value(),
+                paper_url=f"http://{address}",
+                paper_token=admin_token,
+            )
+        )
+        stack.push_async_callback(fleet.database.close)
+        await stack.enter_async_context(kept_fleet(settings))
+        yield fleet
 
 
 def _directory() -> Path:

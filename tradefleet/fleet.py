@@ -204,6 +204,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "TRADEFLEET_API_PORT": str(settings.api_port),
         "TRADEFLEET_PAPER_HOST": settings.paper_host,
         "TRADEFLEET_PAPER_PORT": str(settings.paper_port),
+        "TRADEFLEET_PAPER_LIMITS_TIMES": str(settings.paper_limits_times),
         "TRADEFLEET_REGISTRATION": settings.registration,
         "TRADEFLEET_LOG_LEVEL": settings.log_level,
     }

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from paper.limits import Limits
 from paper.server import serve
 from paper.settings import PaperSettings
 from tradefleet.logs import set_up_logs
@@ -20,6 +21,7 @@ def serve_paper(settings: Settings, journal: Path | None = None) -> None:
                 port=settings.paper_port,
                 journal=journal or settings.data_dir / "paper" / "journal",
                 admin_token=token.get_secret_value() if token else None,
+                limits=Limits().times(settings.paper_limits_times),
             )
         )
     )

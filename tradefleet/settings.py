@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         default_is="made for each run and told nobody",
     )
     paper_admin_token_file: Path | None = _of(None, "A file that holds `TRADEFLEET_PAPER_ADMIN_TOKEN`.", A_FILE)
+    paper_limits_times: Annotated[int, Field(ge=1, le=10_000)] = _of(
+        1,
+        "How many times as many requests, orders and sockets the paper exchange allows as Binance does.",
+        "1 to 10000",
+    )
     venues: Venues = _of(
         paper_venue,
         "The venues that accounts may be at. One without `rest_url` is the real one.",
