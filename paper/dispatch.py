@@ -23,10 +23,10 @@ class Reply:
 
     __slots__ = ("body", "headers", "truncated")
 
-    def __init__(self, body: Any, headers: dict[str, str], *, truncated: bool = False) -> None:
+    def __init__(self, body: Any, headers: dict[str, str]) -> None:
         self.body = body
         self.headers = headers
-        self.truncated = truncated
+        self.truncated = False
 
 
 class Dispatch:
@@ -50,37 +50,45 @@ class Dispatch:
 
     async def call(self, endpoint: Endpoint, request: Request, name: str) -> Reply:
         """The endpoint's answer. What it changed is on disk by then, and only then told to anybody."""
+        if self._faults.active:
+            return await self._call_on_a_bad_day(endpoint, request, name)
+        return await self._call(endpoint, request, name, None)
+
+    async def _call_on_a_bad_day(self, endpoint: Endpoint, request: Request, name: str) -> Reply:
         now = self._true_clock()
         before = self._strike(ON_REQUESTS, request, name, now)
         if before is not None and before.kind is FaultKind.DELAY_REQUEST:
             await asyncio.sleep(before.ms / 1000)
-            request.now += before.ms  # it is judged when it arrives: by then its window may be over
-        after = None
+        elif before is not None:
+            self._note(request, name, 0 if before.kind is FaultKind.LOSE_REQUEST else before.status, 0, before)
+            _fail(before)
+        if self._is_closed(now):
+            self._note(request, name, _CLOSED.status, _CLOSED.code, None)
+            raise _CLOSED
+        after = self._strike(ON_REPLIES, request, name, now)
+        reply = await self._call(endpoint, request, name, after)
+        if after is None:
+            return reply
+        if after.kind is FaultKind.DELAY_REPLY:
+            await asyncio.sleep(after.ms / 1000)
+        elif after.kind is not FaultKind.TRUNCATE:
+            _fail(after)
+        reply.truncated = after.kind is FaultKind.TRUNCATE
+        return reply
+
+    async def _call(self, endpoint: Endpoint, request: Request, name: str, fault: Fault | None) -> Reply:
         try:
-            if before is not None and before.kind is not FaultKind.DELAY_REQUEST:
-                _fail(before)
-            self.check_open()
             headers = self._admit(endpoint, request)
             body = endpoint.handler(request)
-            after = self._strike(ON_REPLIES, request, name, now)
-            self._note(request, name, 200, 0, after)
-        except (Refused, CutOff) as refusal:
-            status, code = (refusal.status, refusal.code) if isinstance(refusal, Refused) else (0, 0)
-            self._note(request, name, status, code, before)
+        except Refused as refusal:
+            self._note(request, name, refusal.status, refusal.code, fault)
             raise
+        else:
+            self._note(request, name, 200, 0, fault)
         finally:
             if endpoint.changes:
                 await self._commit()
-        if after is not None:
-            if after.kind is FaultKind.DELAY_REPLY:
-                await asyncio.sleep(after.ms / 1000)
-            elif after.kind is not FaultKind.TRUNCATE:
-                _fail(after)
-        return Reply(body, headers, truncated=after is not None and after.kind is FaultKind.TRUNCATE)
-
-    def check_open(self) -> None:
-        if self._faults and self._faults.standing(FaultKind.MAINTENANCE, self._true_clock()):
-            raise _CLOSED
+        return Reply(body, headers)
 
     def rate_limits(self, request: Request) -> list[Json]:
         """How much of the limits is used, as the WebSocket API tells with each answer."""
@@ -88,6 +96,13 @@ class Dispatch:
         if request.key is not None and request.counts_orders:
             report = self.limiter.order_report(request.key.account, request.now) + report
         return report
+
+    def check_open(self) -> None:
+        if self._is_closed(self._true_clock()):
+            raise _CLOSED
+
+    def _is_closed(self, now: int) -> bool:
+        return bool(self._faults.standing(FaultKind.MAINTENANCE, now))
 
     def _admit(self, endpoint: Endpoint, request: Request) -> dict[str, str]:
         weight = endpoint.weight
@@ -107,8 +122,6 @@ class Dispatch:
         return headers
 
     def _strike(self, kinds: frozenset[FaultKind], request: Request, name: str, now: int) -> Fault | None:
-        if not self._faults:
-            return None
         key = self._doorkeeper.known(request.api_key)
         account = key.account if key is not None else None
         return self._faults.pick(kinds, now, account=account, symbol=request.params.get("symbol"), request=name)

@@ -65,7 +65,7 @@ class Execution:
 
     def settle(self, pit: Pit, now: int) -> None:
         """Let the last price trigger what waits for it, until nothing more happens."""
-        while True:
+        while len(pit.triggers):
             last_price = self._state.last_price[pit.market.symbol]
             for order in pit.triggers.trail(last_price):
                 self._record(StopTrailed(id=order.id, extreme=last_price, at=now))

@@ -100,19 +100,17 @@ class Faults:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311 (repeatable is the point)
-        self._active: list[_Active] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._active)
+        self.active: list[_Active] = []
+        """Empty on a good day: nobody then need ask."""
 
     def add(self, faults: Iterable[Fault], now: int) -> None:
-        self._active.extend(_Active(fault, now) for fault in faults)
+        self.active.extend(_Active(fault, now) for fault in faults)
 
     def clear(self) -> None:
-        self._active.clear()
+        self.active.clear()
 
     def report(self) -> list[dict[str, object]]:
-        return [{"fault": active.fault, "happened": active.happened} for active in self._active]
+        return [{"fault": active.fault, "happened": active.happened} for active in self.active]
 
     def pick(
         self,
@@ -124,7 +122,7 @@ class Faults:
         request: str | None = None,
     ) -> Fault | None:
         """The first fault of these kinds that strikes here and now. Counts it as having happened."""
-        for active in self._active:
+        for active in self.active:
             fault = active.fault
             if (
                 fault.kind in kinds
@@ -140,7 +138,7 @@ class Faults:
 
     def standing(self, kind: FaultKind, now: int) -> list[Fault]:
         """The faults of a kind that hold as long as they last, however often they are looked at."""
-        return [active.fault for active in self._active if active.fault.kind is kind and active.holds(now)]
+        return [active.fault for active in self.active if active.fault.kind is kind and active.holds(now)]
 
 
 def failure(fault: Fault) -> Refused:

@@ -12,7 +12,7 @@ from aiohttp import web
 from paper.admin import Admin
 from paper.answers import answer, answer_json
 from paper.dispatch import Dispatch
-from paper.endpoints import Routes
+from paper.endpoints import Endpoint, Routes
 from paper.errors import PaperError, Refused
 from paper.faults import CutOff
 from paper.limits import TooMany
@@ -52,8 +52,9 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         try:
-            if (request.method, path) in self._routes:
-                return await self._call(request, path, query)
+            endpoint = self._routes.get((request.method, path))
+            if endpoint is not None:
+                return await self._call(endpoint, request, path, query)
             if path.startswith("/_paper/"):
                 return await self._administer(request, path.removeprefix("/_paper/"), query)
             return await self._open_socket(request, path, query)
@@ -71,7 +72,7 @@ class Front:
             log.exception("a request failed")
             return answer(request, _UNKNOWN_ERROR.body, _UNKNOWN_ERROR.status)
 
-    async def _call(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+    async def _call(self, endpoint: Endpoint, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         params, signed = read_query(query, await _form(request))
         asked = Request(
             params=params,
@@ -80,7 +81,6 @@ class Front:
             api_key=request.headers.get("X-MBX-APIKEY", ""),
             address=request.remote or "",
         )
-        endpoint = self._routes[request.method, path]
         reply = await self._dispatch.call(endpoint, asked, f"{request.method} {path}")
         body = msgspec.json.encode(reply.body)
         return answer_json(request, body[: len(body) // 2] if reply.truncated else body, 200, reply.headers)

@@ -100,7 +100,7 @@ class Journal:
 
     def append(self, fact: Fact) -> None:
         if self._file is not None:
-            self._buffer += self._encoder.encode(fact)
+            self._encoder.encode_into(fact, self._buffer, -1)
             self._buffer += b"\n"
             self._appended += 1
 

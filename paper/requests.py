@@ -19,6 +19,8 @@ _NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 class Request:
     """What a handler sees. Values are text until a handler asks for them as something else."""
 
+    __slots__ = ("_account", "address", "api_key", "counts_orders", "key", "now", "params", "payload", "trusted")
+
     def __init__(
         self, *, params: Mapping[str, str], now: int, payload: str = "", api_key: str = "", address: str = ""
     ) -> None:

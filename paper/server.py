@@ -142,7 +142,8 @@ class PaperExchange:
         """Return when everything so far is on disk; then tell those who listen."""
         messages = self.users.take()
         await self._journal.durable()
-        self._delivery.deliver(messages)
+        if messages:
+            self._delivery.deliver(messages)
         self.streams.publish()
 
     def advance(self, now: int) -> None:
@@ -225,7 +226,7 @@ class PaperExchange:
         self.users.watch(fact)
         if isinstance(fact, Traded):
             self._count_fills(fact)
-        elif isinstance(fact, OrderEnded) and fact.status is Status.CANCELED:
+        elif self.faults.active and isinstance(fact, OrderEnded) and fact.status is Status.CANCELED:
             self._perhaps_fill_late(fact)
 
     def _count_fills(self, fact: Traded) -> None:

@@ -32,6 +32,9 @@ class Streams:
         self._encode = msgspec.json.encode
 
     def subscribe(self, connection: Connection, name: str, *, combined: bool) -> None:
+        if not (self._raw or self._combined):
+            for known in self._venue.pits.values():
+                known.tape.fresh.clear()  # nobody was there to be told
         side = self._combined if combined else self._raw
         side.setdefault(name, set()).add(connection)
         symbol, _, kind = name.partition("@")
@@ -50,14 +53,13 @@ class Streams:
 
     def publish(self) -> None:
         """Send what has changed since the last time: trades and best prices."""
+        if not self._raw and not self._combined:
+            return
         for symbol, pit in self._venue.pits.items():
-            fresh = pit.tape.fresh
-            trades = fresh.copy()
-            fresh.clear()
-            if not self._raw and not self._combined:
-                continue
             prefix = symbol.lower()
-            if trades:
+            if pit.tape.fresh:
+                trades = list(pit.tape.fresh)
+                pit.tape.fresh.clear()
                 self._publish_trades(prefix, pit, trades)
             self._publish_top(prefix, symbol, pit)
 

@@ -10,6 +10,7 @@ from paper.fixed import ONE, product
 from paper.markets import Market
 
 _TRADES_KEPT = 5_000
+_FRESH_KEPT = 1_000
 _SECONDS_KEPT = 1_800
 _MINUTES_KEPT = 5 * 24 * 60
 _FLAT_MINUTES_MAX = 24 * 60
@@ -44,8 +45,8 @@ class Tape:
         self.market = market
         self.trades: deque[PublicTrade] = deque(maxlen=_TRADES_KEPT)
         self.aggregates: deque[AggregateTrade] = deque(maxlen=_TRADES_KEPT)
-        self.fresh: list[PublicTrade] = []
-        """Trades that nobody has published yet. Whoever does clears it."""
+        self.fresh: deque[PublicTrade] = deque(maxlen=_FRESH_KEPT)
+        """Trades that nobody has published yet. Whoever does takes them out."""
         self.minutes = history
         """Closed minutes; owned by the venue's state, which remembers them."""
         self.minute: Candle | None = None

@@ -54,6 +54,8 @@ class UserStreams:
                 watch(fact)
 
     def take(self) -> list[Message]:
+        if not self._pending:
+            return []
         pending, self._pending = self._pending, []
         return pending
 
