@@ -28,6 +28,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     orders_per_day: int = 200_000
     sockets_per_5_minutes: int = 300
 
+    def times(self, factor: int) -> "Limits":
+        """As many times as generous: for fleets larger than a real venue serves on one address."""
+        return Limits(**{name: factor * amount for name, amount in msgspec.structs.asdict(self).items()})
+
 
 class TooMany(Refused):
     """Told to wait. `retry_at` is when it makes sense to ask again."""
