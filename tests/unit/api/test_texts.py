@@ -34,7 +34,9 @@ def said_in_code() -> Iterator[str]:
             match node:
                 case ast.Call(func=ast.Name(id="_") | ast.Attribute(attr="texts"), args=[said, *_]):
                     branches = [said.body, said.orelse] if isinstance(said, ast.IfExp) else [said]
-                    yield from (one.value for one in branches if isinstance(one, ast.Constant))
+                    yield from (
+                        one.value for one in branches if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                    )
                 case ast.keyword(arg="text", value=ast.Constant(value=str(said))) if said:
                     yield said
 
