@@ -43,25 +43,38 @@ class TfChart extends HTMLElement {
       ...(this.dataset.small === undefined ? {} : { handleScale: false, crosshair: { mode: 0 } }),
     });
     this.series = data.series.map((one) => this.add(charts, one));
-    const main = this.series[0];
-    for (const line of data.lines ?? []) {
-      main.createPriceLine({ price: line.price, title: line.title, color: this.colour(line.tone), lineWidth: 1, lineStyle: line.solid ? 0 : 2, axisLabelVisible: true });
-    }
-    if (data.marks?.length) {
-      charts.createSeriesMarkers(
-        main,
-        data.marks.map((mark) => ({
-          time: mark.time,
-          position: mark.side === "buy" ? "belowBar" : "aboveBar",
-          shape: mark.side === "buy" ? "arrowUp" : "arrowDown",
-          color: this.colour(mark.side === "buy" ? "gain" : "loss"),
-          text: mark.text,
-        })),
-      );
-    }
+    this.marks = charts.createSeriesMarkers(this.series[0], []);
+    this.lines = [];
+    this.decorate(data);
     this.tint();
     this.chart.timeScale().fitContent();
     watched.add(this);
+  }
+
+  // Orders as lines, fills as marks: the price scale stays as the person left it.
+  decorate(data) {
+    const main = this.series[0];
+    for (const line of this.lines) main.removePriceLine(line);
+    this.lines = (data.lines ?? []).map((line) =>
+      main.createPriceLine({ price: line.price, title: line.title, color: this.colour(line.tone), lineWidth: 1, lineStyle: line.solid ? 0 : 2, axisLabelVisible: true }),
+    );
+    this.marks.setMarkers(
+      (data.marks ?? []).map((mark) => ({
+        time: mark.time,
+        position: mark.side === "buy" ? "belowBar" : "aboveBar",
+        shape: mark.side === "buy" ? "arrowUp" : "arrowDown",
+        color: this.colour(mark.side === "buy" ? "gain" : "loss"),
+        text: mark.text,
+      })),
+    );
+  }
+
+  async redraw() {
+    const answer = await fetch(this.dataset.src, { headers: { Accept: "application/json" } });
+    if (!answer.ok || !this.chart) return;
+    const data = await answer.json();
+    data.series.forEach((one, place) => this.series[place]?.setData(one.points));
+    this.decorate(data);
   }
 
   add(charts, one) {
@@ -120,5 +133,6 @@ document.addEventListener("tf:point", (event) => {
     if (one.dataset.name === chart) one.series?.[0].update(point);
   }
 });
+document.addEventListener("tf:redraw", () => watched.forEach((one) => one.redraw()));
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => watched.forEach((one) => one.tint()));

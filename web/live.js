@@ -44,6 +44,7 @@ if (stream) {
   stream.addEventListener("point", (event) => {
     document.dispatchEvent(new CustomEvent("tf:point", { detail: JSON.parse(event.detail.data) }));
   });
+  stream.addEventListener("redraw", () => document.dispatchEvent(new CustomEvent("tf:redraw")));
   document.addEventListener("visibilitychange", () => {
     heardAt = Date.now();
   });

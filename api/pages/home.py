@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from api.accounts.schemas import Account, Mode
-from api.pages.charts import Range, sparkline, steps_of, total_curve
+from api.pages.charts import Range, seconds, sparkline, steps_of, total_curve
 from api.pages.strip import loss_share
 from api.pages.visit import Page, Visit
 from storage.accounts import AccountRecord
@@ -65,13 +65,18 @@ async def home_page(visit: Visit) -> Page:
         )
         for record, account in zip(records, accounts, strict=True)
     ]
+    sums = totals(accounts, worth, today)
     return Page(
         name="home",
         live="page=home",
         fragments=("home/totals", "home/cards", "home/fills"),
         context={
             "cards": cards,
-            "totals": totals(accounts, worth, today),
+            "totals": sums,
+            # The curve on the page is that of the first sum.
+            "points": [{"chart": "nav", "point": {"time": seconds(visit.now), "value": float(sums[0].worth)}}]
+            if sums
+            else [],
             "fills": await latest_fills(visit.tx, records, FILLS_SHOWN),
             "names": {record.id: record.name for record in records},
         },

@@ -96,7 +96,7 @@ async def said(visit: Visit, event: EventRecord) -> str:
         if fill["side"] == "buy"
         else "{account}: sold {quantity} {symbol} at {price}",
         account=names.get(event.account_id, "") if event.account_id else "",
-        quantity=fill["quantity"],
+        quantity=grouped_text(fill["quantity"]),
         symbol=fill["symbol"],
         price=grouped_text(fill["price"]),
     )

@@ -138,3 +138,11 @@ def test_staff_stops_several_accounts_for_a_reason_and_reads_the_receipt(visitor
     page.locator("header").get_by_role("link", name="Admin").click()
     page.get_by_role("link", name="Audit").click()
     expect(page.get_by_role("table")).to_contain_text("a drill")
+
+
+def test_a_fill_is_marked_on_the_chart_that_is_open(ada: Visitor) -> None:
+    page = ada.go(f"/accounts/{ada.running.accounts['Harbour']}")
+    expect(page.locator("tf-chart [data-waits]")).to_be_hidden()
+    page.wait_for_timeout(700)
+    with page.expect_response(re.compile("/chart"), timeout=5000):
+        ada.running.run(fill_now(ada.running.owner, ada.running.ada, ada.running.accounts["Harbour"], price="61888.5"))
