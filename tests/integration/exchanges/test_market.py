@@ -96,7 +96,7 @@ async def test_a_silent_stream_is_lost_though_its_socket_lives(
     await market.instruments()
     scripted.answers["GET /ws/0"] = speak(book("BTCUSDT", 1))
     quotes = quote_stream(venue._open().copy_with(), [BTC_USDT], lambda ticker: ticker["symbol"], silence_max_s=0.05)
-    assert await anext(quotes) == "BTC/USDT"  # type: ignore[comparison-overlap]
+    assert await anext(quotes) == "BTC/USDT"
     with pytest.raises(StreamLost, match=r"no quote for 0\.05 s"):
         await anext(quotes)
 
