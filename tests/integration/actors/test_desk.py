@@ -9,7 +9,7 @@ from actors.inquiry import NEVER_ARRIVED
 from actors.messages import Denied, NewsLost
 from paper.faults import FaultKind
 from tests.trading_floor import BTC, ETH, Customer, Floor, until
-from trading.orders import Accepted, OrderState, Refused, Side, Unknown
+from trading.orders import Accepted, OrderState, Outcome, Refused, Side, Unknown
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +227,7 @@ class TestDatabase:
         self, floor: Floor, ada: Customer
     ) -> None:
         orders = [ada.order() for _ in range(20)]
-        outcomes = []
+        outcomes: list[Outcome] = []
 
         async def trade() -> None:
             for order in orders:
