@@ -59,6 +59,7 @@ class Dispatch:
         before = self._strike(ON_REQUESTS, request, name, now)
         if before is not None and before.kind is FaultKind.DELAY_REQUEST:
             await asyncio.sleep(before.ms / 1000)
+            request.now += before.ms  # it is judged when it arrives: by then its window may be over
         elif before is not None:
             self._note(request, name, 0 if before.kind is FaultKind.LOSE_REQUEST else before.status, 0, before)
             _fail(before)

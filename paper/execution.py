@@ -5,6 +5,7 @@ from collections.abc import Callable
 from paper.facts import Fact, OrderEnded, OrderRevived, OrderTriggered, StopTrailed, Traded
 from paper.fees import Fees
 from paper.fixed import ONE, product
+from paper.markets import DISCOUNT_ASSET
 from paper.matching import Book, Resting
 from paper.orders import PRICELESS, Order, OrderType, Status, TimeInForce
 from paper.pits import Pit
@@ -133,7 +134,10 @@ class Execution:
         else:
             bought, sold = (taker, resting) if buy else (resting, taker)
             buy_fee, buy_fee_asset = self._fees.charge(bought, market, amount, price, maker=not buy)
-            sell_fee, sell_fee_asset = self._fees.charge(sold, market, amount, price, maker=buy)
+            # Who trades with themselves pays both sides out of one purse.
+            alone = bought is not None and sold is not None and bought.account == sold.account
+            owed = buy_fee if alone and buy_fee_asset == DISCOUNT_ASSET else 0
+            sell_fee, sell_fee_asset = self._fees.charge(sold, market, amount, price, maker=buy, owed=owed)
             self._record(
                 Traded(
                     symbol=market.symbol,

@@ -13,8 +13,13 @@ class Fees:
         self._state = state
         self._pairs = {(market.base, market.quote): market.symbol for market in state.markets.values()}
 
-    def charge(self, order: Order | None, market: Market, quantity: int, price: int, *, maker: bool) -> tuple[int, str]:
-        """The fee of one side and its asset; nothing for the synthetic market. Rounded down to the smallest unit."""
+    def charge(
+        self, order: Order | None, market: Market, quantity: int, price: int, *, maker: bool, owed: int = 0
+    ) -> tuple[int, str]:
+        """The fee of one side and its asset; nothing for the synthetic market. Rounded down to the smallest unit.
+
+        `owed` is what the same account already pays in the discount asset for the other side of this trade.
+        """
         if order is None:
             return 0, ""
         rate = market.maker_fee if maker else market.taker_fee
@@ -24,7 +29,7 @@ class Fees:
             worth = self._in_discount_asset(asset, received)
             if worth:
                 fee = product(worth, rate) * (100 - DISCOUNT_PERCENT) // 100
-                if 0 < fee <= account.free(DISCOUNT_ASSET):
+                if 0 < fee <= account.free(DISCOUNT_ASSET) - owed:
                     return fee, DISCOUNT_ASSET
         return product(received, rate), asset
 

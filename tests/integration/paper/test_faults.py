@@ -91,6 +91,12 @@ async def test_a_slow_venue_outlasts_the_clients_patience(client: Client, kind: 
     assert await client.accepted() == (accepted if kind == "delay_reply" else [])
 
 
+async def test_a_delayed_request_is_judged_when_it_arrives(client: Client) -> None:
+    await client.spoil(kind="delay_request", request="GET /api/v3/account", times=1, ms=300)
+    with pytest.raises(ccxt.InvalidNonce):
+        await client.ccxt.private_get_account({"recvWindow": 200})
+
+
 async def test_half_an_answer_leaves_the_client_without_an_order(client: Client) -> None:
     await client.spoil(kind="truncate", request=PLACE, times=1)
     order = await client.buy()

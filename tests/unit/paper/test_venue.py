@@ -156,6 +156,14 @@ def test_an_account_may_trade_with_itself(floor: Floor) -> None:
     assert floor.holds(both, "USDT") == ("999.9", "0")
 
 
+def test_who_trades_with_themselves_never_owes_more_discount_asset_than_they_have(floor: Floor) -> None:
+    both = floor.open("both", discount=True, USDT="1000", ABC="10", BNB="0.0002")
+    floor.place(both, "BUY", "LIMIT", "1", "100")
+    floor.place(both, "SELL", "LIMIT", "1", "100")
+    fees = [(short(trade.fee), trade.fee_asset) for trade in both.trades]
+    assert fees == [("0.00015", "BNB"), ("0.1", "USDT")]
+
+
 def test_a_withdrawal_cannot_touch_what_is_locked(floor: Floor, buyer: Account) -> None:
     floor.place(buyer, "BUY", "LIMIT", "9", "100")
     with pytest.raises(Refused):
