@@ -10,7 +10,7 @@ import structlog
 
 from actors.config import FleetConfig
 from actors.handles import node_address
-from actors.lines import LedgerLine
+from actors.ledger_line import LedgerLine
 from actors.ticks import TickServer
 from exchanges.errors import VenueError
 from exchanges.port import PublicMarket

@@ -20,6 +20,10 @@ from trading.strategies.contract import Feed
 _LENGTH = struct.Struct(">I")
 FRAME_BYTES_MAX = 1 << 20
 HELLO_TIMEOUT_S = 5.0
+PULSE_S = 1.0
+"""Something is sent at least so often, were it nothing."""
+SILENCE_S = 4.0
+"""Longer without a word, and the stream is lost, whatever the socket says: a network that swallows tells nobody."""
 
 
 class Subscribe(msgspec.Struct, frozen=True):
@@ -141,7 +145,9 @@ class _Reader:
     async def send(self) -> None:
         with contextlib.suppress(OSError):  # the reading side notices the same, and cleans up
             while True:
-                await self._ready.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PULSE_S):
+                        await self._ready.wait()
                 self._ready.clear()
                 news = News(tuple(self._quotes.values()), tuple(self._readings.values()))
                 self._quotes, self._readings = {}, {}
@@ -172,15 +178,19 @@ class TickClient:
         request = Subscribe(self._token, tuple(sorted(symbols)), tuple(feeds))
         self._outgoing.write(frame(msgspec.msgpack.encode(request)))
 
-    async def news(self) -> AsyncIterator[Quote | Reading]:
+    async def news(self, silence_s: float = SILENCE_S) -> AsyncIterator[Quote | Reading]:
         decoder = msgspec.msgpack.Decoder(News)
         try:
             while True:
-                news = decoder.decode(await read_frame(self._incoming))
+                async with asyncio.timeout(silence_s):
+                    body = await read_frame(self._incoming)
+                news = decoder.decode(body)
                 for quote in news.quotes:
                     yield quote
                 for reading in news.readings:
                     yield reading
+        except TimeoutError:
+            raise TickStreamLost(f"the tick stream has been silent for {silence_s:g} s") from None
         except (OSError, EOFError, msgspec.MsgspecError) as error:
             raise TickStreamLost("the tick stream ended") from error
 

@@ -10,10 +10,13 @@ import structlog
 from actors import handles
 from actors.config import FleetConfig
 from actors.ended import EndedTraders
+from actors.gateway_line import AccountUnusable, GatewayLine
 from actors.handles import CallError, process
-from actors.lines import AccountUnusable, GatewayLine, LedgerLine, TickLine
+from actors.inbox import InboxFull
+from actors.ledger_line import LedgerLine
 from actors.logs import set_up_logs
 from actors.messages import Decided, Heartbeat, HostReport, Saved, TraderEnded, Worth
+from actors.tick_line import TickLine
 from actors.trader import Fenced, Quarantined, Trader
 from trading.appraisal import appraise
 from trading.errors import TradingError
@@ -32,7 +35,7 @@ from trading.events import (
     Snapshot,
     SubmitOrders,
 )
-from trading.ids import AccountId, Symbol, VenueName
+from trading.ids import AccountId, Epoch, Symbol, VenueName
 from trading.market import Quote, Reading
 from trading.orders import Outcome
 
@@ -59,7 +62,7 @@ class TraderHost:
         self._initial = assignments
         self._seats: dict[AccountId, Seat] = {}
         self._lines: dict[VenueName, tuple[GatewayLine, TickLine]] = {}
-        self._readers: dict[tuple[VenueName, Symbol, str], tuple[Trader, ...]] = {}
+        self._readers: dict[tuple[VenueName, Symbol, str], list[Seat]] = {}
         """Who reads what: by venue, symbol, and timeframe; an empty one stands for the quotes."""
         self._ledger = LedgerLine(name, config.heartbeat_s)
         self._ended = EndedTraders()
@@ -106,6 +109,13 @@ class TraderHost:
                 # Nothing that starting it again would change.
                 self._ended.put(_ended(assignment, str(error), quarantine=True))
                 continue
+            except Exception as error:
+                log.exception("trader not made", account=assignment.account)
+                self._ended.put(_ended(assignment, repr(error)))
+                continue
+            before = self._seats.get(assignment.account)
+            if before is not None and before.running is not None:
+                before.running.cancel()
             self._seats[assignment.account] = seat
             seat.running = asyncio.create_task(self._sit(seat))
         self._rewire()
@@ -127,13 +137,12 @@ class TraderHost:
                 seat.running.cancel()
         await asyncio.gather(*(seat.running for seat in leaving if seat.running), return_exceptions=True)
         await self._ledger.flush()
-        for seat in leaving:
-            await seat.gateway.close(seat.assignment)
+        await asyncio.gather(*(seat.gateway.close(seat.assignment) for seat in leaving))
 
     def hear(self, account: AccountId, event: Event) -> None:
         seat = self._seats.get(account)
         if seat is not None:
-            seat.trader.inbox.put(event)
+            self._put(seat, event)
 
     def news_lost(self, account: AccountId) -> None:
         seat = self._seats.get(account)
@@ -142,16 +151,32 @@ class TraderHost:
 
     def see(self, venue: VenueName, news: Quote | Reading) -> None:
         if isinstance(news, Quote):
-            for trader in self._readers.get((venue, news.symbol, ""), ()):
-                trader.inbox.put(QuoteChanged(news))
+            changed = QuoteChanged(news)
+            for seat in self._readers.get((venue, news.symbol, ""), ()):
+                seat.trader.inbox.put(changed)
         else:
-            for trader in self._readers.get((venue, news.symbol, news.timeframe), ()):
-                trader.inbox.put(ReadingChanged(news))
+            for seat in self._readers.get((venue, news.symbol, news.timeframe), ()):
+                self._put(seat, ReadingChanged(news))
 
     def gateway_replaced(self, venue: VenueName) -> None:
         for seat in self._seats.values():
             if seat.assignment.venue == venue:
                 seat.trader.resync()
+
+    def _put(self, seat: "Seat", event: Event) -> None:
+        try:
+            seat.trader.inbox.put(event)
+        except InboxFull as full:
+            self._unseat(seat, repr(full))
+
+    def _unseat(self, seat: "Seat", reason: str, **facts: bool) -> None:
+        """End one trader. The others are not to suffer for it."""
+        if self._seats.get(seat.assignment.account) is seat:
+            del self._seats[seat.assignment.account]
+            if seat.running is not None:
+                seat.running.cancel()
+            self._ended.put(_ended(seat.assignment, reason, **facts))
+            self._rewire()
 
     async def _sit(self, seat: "Seat") -> None:
         """Run one trader to its end, and say how it ended."""
@@ -170,15 +195,12 @@ class TraderHost:
             del self._seats[assignment.account]
             self._rewire()
 
-    def _lost(self, accounts: frozenset[AccountId]) -> None:
-        """The lease of these is somebody else's: their traders end. The gateway would refuse them anyway."""
-        for account in accounts:
-            seat = self._seats.pop(account, None)
-            if seat is not None and seat.running is not None:
-                seat.running.cancel()
-                self._ended.put(_ended(seat.assignment, "the lease was lost", fenced=True))
-        if accounts:
-            self._rewire()
+    def _lost(self, leases: frozenset[tuple[AccountId, Epoch]]) -> None:
+        """These leases are somebody else's: their traders end. The gateway would refuse them anyway."""
+        for account, epoch in leases:
+            seat = self._seats.get(account)
+            if seat is not None and seat.assignment.epoch == epoch:
+                self._unseat(seat, "the lease was lost", fenced=True)
 
     def _beats(self) -> tuple[Heartbeat, ...]:
         return tuple(seat.beat() for seat in self._seats.values())
@@ -199,13 +221,12 @@ class TraderHost:
 
     def _rewire(self) -> None:
         """Work out anew which trader reads what, and tell the tick streams."""
-        readers: dict[tuple[VenueName, Symbol, str], tuple[Trader, ...]] = {}
+        readers: dict[tuple[VenueName, Symbol, str], list[Seat]] = {}
         for seat in self._seats.values():
             needs = seat.trader.state.needs
             series = {(feed.symbol, feed.timeframe) for feed in needs.feeds}
             for symbol, timeframe in (*((symbol, "") for symbol in needs.symbols), *series):
-                key = (seat.assignment.venue, symbol, timeframe)
-                readers[key] = (*readers.get(key, ()), seat.trader)
+                readers.setdefault((seat.assignment.venue, symbol, timeframe), []).append(seat)
         self._readers = readers
         for venue, (_, ticks) in self._lines.items():
             here = [seat.trader.state.needs for seat in self._seats.values() if seat.assignment.venue == venue]

@@ -1,6 +1,6 @@
 """What can go wrong in storage. Messages say what to do next and hold no password."""
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 
 class StorageError(Exception):
@@ -21,3 +21,6 @@ class LocalDatabaseFailed(StorageError):
 
 DATABASE_ERRORS = (OperationalError, InterfaceError, DatabaseUnreachable)
 """What to catch where work goes on without the database. A statement that is wrong is not among them: it is a fault."""
+
+REFUSED_BY_DATABASE = (DataError, IntegrityError, ProgrammingError)
+"""The database is there and does not take this. It will not take it the next time either."""

@@ -207,9 +207,10 @@ async def test_a_trader_that_fails_again_and_again_is_quarantined_and_its_neighb
     assert {host.pid for host in after.hosts.values()} == {host.pid for host in before.hosts.values()}
     now = await epochs(fleet)
     assert {account: now[account] for account in others} == {account: traders[account] for account in others}
-    assert now[sick] >= traders[sick] + 6
+    assert now[sick] >= traders[sick] + 5  # the first to fail may have been the one that was there
     async with fleet.fleet.database.transaction() as tx:
-        told = await tx.scalars(select(Event.body).where(Event.account_id == sick, Event.kind == "account"))
+        of_sick = select(Event.body).where(Event.account_id == sick, Event.kind == "account")
+        told = await tx.scalars(of_sick.order_by(Event.id))
         assert [body["state"] for body in told][-1] == "quarantined"
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from actors.ticks import Subscribe, TickClient, TickServer, TickStreamLost, frame
+from actors.ticks import PULSE_S, Subscribe, TickClient, TickServer, TickStreamLost, frame
 from trading.ids import Symbol
 from trading.market import Quote, Reading
 from trading.strategies.contract import Feed, Indicator
@@ -115,6 +115,36 @@ async def test_a_stranger_is_shown_out(server: tuple[TickServer, int], opening: 
     async with asyncio.timeout(5):
         assert await incoming.read() == b""
     outgoing.close()
+
+
+async def test_a_stream_that_has_nothing_to_say_says_so_and_one_that_is_cut_off_is_lost() -> None:
+    pulses = asyncio.Event()
+
+    async def serve_nothing(incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
+        await pulses.wait()
+        outgoing.close()
+
+    swallows = await asyncio.start_server(serve_nothing, "127.0.0.1", 0)
+    client = await TickClient.connect("127.0.0.1", swallows.sockets[0].getsockname()[1], "the token")
+    client.subscribe([BTC])
+    with pytest.raises(TickStreamLost, match=r"silent for 0\.05 s"):
+        await anext(client.news(silence_s=0.05))
+    client.close()
+    pulses.set()
+    swallows.close()
+
+
+@pytest.mark.slow
+async def test_a_quiet_market_is_not_a_lost_stream(server: tuple[TickServer, int]) -> None:
+    ticks, port = server
+    client = await TickClient.connect("127.0.0.1", port, "the token")
+    client.subscribe([BTC])
+    news = client.news(silence_s=2 * PULSE_S)
+    waiting = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(3 * PULSE_S)
+    ticks.publish(quote(BTC, 1))
+    assert await waiting == quote(BTC, 1)
+    client.close()
 
 
 async def test_the_end_of_the_server_is_seen_at_once(server: tuple[TickServer, int]) -> None:
