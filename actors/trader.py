@@ -71,6 +71,7 @@ class Trader:
         self._desk = desk
         self._clock = clock
         self._performing: asyncio.TaskGroup | None = None
+        self._sending: set[asyncio.Task[None]] = set()
         self._resyncing = False
 
     async def run(self) -> None:
@@ -82,6 +83,9 @@ class Trader:
                 event = await self.inbox.get()
                 self.state, decisions = decide(self.state, event, self._clock())
                 for decision in decisions:
+                    if isinstance(decision, Quarantine):
+                        # What it decided before, cancellations above all, still goes out.
+                        await asyncio.gather(*self._sending)
                     self._perform(decision)
 
     def resync(self) -> None:
@@ -95,9 +99,9 @@ class Trader:
         # meanwhile cannot send them twice.
         match decision:
             case SubmitOrders():
-                self._spawn(self._submit(decision))
+                self._send(self._submit(decision))
             case CancelOrders():
-                self._spawn(self._desk.cancel(self.assignment, decision))
+                self._send(self._desk.cancel(self.assignment, decision))
             case SaveCheckpoint(checkpoint):
                 self._desk.save(self.assignment, checkpoint)
             case Record():
@@ -112,9 +116,14 @@ class Trader:
             case Quarantine(reason):
                 raise Quarantined(reason)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         assert self._performing is not None, "a trader performs only while it runs"
-        self._performing.create_task(work)
+        return self._performing.create_task(work)
+
+    def _send(self, work: Coroutine[None, None, None]) -> None:
+        task = self._spawn(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _submit(self, submission: SubmitOrders) -> None:
         self.inbox.put(OutcomesArrived(await self._desk.submit(self.assignment, submission)))

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.errors import invalid, not_found
 from api.identity.authentication import is_live
 from api.identity.principal import Principal
-from api.live.feed import Feed
+from api.live.feed import Feed, until_lost
 from storage.accounts import find_account
 from storage.database import Database
 from storage.events import SETTLED_AFTER, EventRecord, events_after, newest_event
@@ -67,7 +67,7 @@ class LiveController(Controller):
                 after = _number(last_event)
             await watcher.begin(tx, after)
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        return Stream(watcher.frames(), media_type="text/event-stream", headers=headers)
+        return Stream(until_lost(watcher.frames()), media_type="text/event-stream", headers=headers)
 
 
 class Watcher:

@@ -6,8 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 
+import structlog
+
 from api.errors import too_many
+from storage.errors import DatabaseUnreachable
 from trading.ids import UserId
+
+log = structlog.get_logger("api.live")
 
 WATCHERS_PER_USER_MAX = 20
 
@@ -64,6 +69,15 @@ class Feed:
         watchers = self._watchers.values() if user is None else [self._watchers.get(user, set())]
         for woken in chain.from_iterable(watchers):
             woken.set()
+
+
+async def until_lost(frames: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream that ends when the database is not there: its watcher comes back by itself, to where it was."""
+    try:
+        async for frame in frames:
+            yield frame
+    except DatabaseUnreachable as error:
+        log.warning("stream ended", error=str(error))
 
 
 async def every_second() -> AsyncIterator[str]:

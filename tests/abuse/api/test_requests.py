@@ -89,6 +89,8 @@ async def test_no_body_can_name_what_is_not_its_senders_to_say(site: Site, ada: 
             for verb in ("confirm", "show", "remove")
         },
         (ada, "post", f"{ACCOUNTS}/{account}/start"): {},
+        (ada, "post", f"{ACCOUNTS}/{account}/stop"): {"mode": "cancel"},
+        (ada, "post", f"{ACCOUNTS}/{account}/commands"): {"name": "resume"},
         (ada, "post", "/api/v1/me/password"): {"current": PASSWORD, "new": PASSWORD},
         (ada, "post", "/api/v1/tokens"): {"name": "x"},
         (ada, "post", ACCOUNTS): {"name": "x", "venue": "paper"},
