@@ -83,8 +83,9 @@ def running(database_server: Server) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Playwright keeps an event loop running in this thread, so it must end before the asynchronous tests come."""
     if not CHROMIUM.exists():
         message = "there is no /usr/bin/chromium: apt-get install chromium"
         pytest.fail(message) if "CI" in os.environ else pytest.skip(message)
@@ -102,13 +103,14 @@ class Visitor:
         self.running = running
         self.console: list[str] = []
         self.elsewhere: list[str] = []
+        # A form with something wrong in it is answered with this; Chromium writes every such answer down.
+        self.expected = {"status of 422"}
         page.on("console", lambda said: self._hear(said.type, said.text))
         page.on("pageerror", lambda error: self.console.append(str(error)))
         page.on("request", lambda request: self._look(request.url))
 
     def _hear(self, kind: str, text: str) -> None:
-        # A form with something wrong in it is answered so; Chromium writes every such answer down.
-        if kind == "error" and "status of 422" not in text:
+        if kind == "error" and not any(one in text for one in self.expected):
             self.console.append(text)
 
     def _look(self, url: str) -> None:

@@ -90,6 +90,7 @@ def test_the_chart_is_drawn_with_orders_and_fills(ada: Visitor) -> None:
 def test_a_session_that_ended_elsewhere_leads_to_the_sign_in_and_back(ada: Visitor) -> None:
     path = f"/accounts/{ada.running.accounts['Harbour']}"
     ada.go(path)
+    ada.expected.add("status of 401")  # what the open page asked for meanwhile
     ada.page.context.clear_cookies()
     ada.go(path)
     ada.page.wait_for_url(re.compile("/login"))
