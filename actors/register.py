@@ -82,6 +82,9 @@ class Register:
         async with self._database.transaction() as tx:
             self.desired = {row.account: row for row in await fleet.desired(tx)}
             quarantined = await runtime.quarantined(tx)
+            # Stopping it is how a person says that they have looked: started again, it may trade.
+            for account in quarantined - self.desired.keys():
+                await runtime.release(tx, account)
             held = await leases.held(tx, grace_s=self._grace_s)
         return Wishes(desired=self.desired, quarantined=quarantined, held=held)
 

@@ -12,14 +12,12 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import delete, func, insert, select
 
-from storage import runtime
 from storage.accounts import FLEET_CHANNEL
 from storage.ids import new_id
 from storage.notifications import notify
 from storage.tables import AccountLease, AccountRuntime, Event, FillRow, Run, StrategyConfig
 from tests.demo_process import until
 from tests.fleet_process import FleetProcess, Seen, fleet_process, settled
-from trading.ids import AccountId
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -227,6 +225,8 @@ async def test_quarantine_outlasts_the_supervisor_and_ends_when_a_person_says_so
     async with fleet.fleet.database.transaction() as tx:
         await tx.execute(delete(FillRow).where(FillRow.trade_id == "poison"))
         await tx.execute(delete(Run).where(Run.account_id == sick, Run.closed_at.is_(None)))
-        assert await runtime.release(tx, AccountId(sick))
+    await fleet.fleet.want([sick], "stopped")
+    await fleet.fleet.until([sick], "stopped", 10)
+    await fleet.fleet.want([sick], "running")
     await fleet.fleet.until([sick], "running", 10)
     await settled(fleet, accounts)
