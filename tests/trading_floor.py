@@ -19,14 +19,15 @@ from actors.messages import NewsLost
 from exchanges.port import ApiKey, VenueAddress
 from paper.faults import Fault, FaultKind
 from paper.fixed import to_decimal
-from paper.limits import Limits
 from paper.server import PaperExchange
 from paper.settings import PaperSettings
 from paper.venue import Which
 from security.envelope import Binding, KeyRing
 from storage import credentials, leases
+from storage.accounts import FLEET_CHANNEL
 from storage.controls import set_control
 from storage.database import Database, Role
+from storage.notifications import notify
 from tests.integration.paper.administration import administer
 from tests.integration.storage.conftest import Tenant, settle_in
 from trading.events import Assignment, BalancesChanged, Checkpoint, Control, Event, OrderChanged, Snapshot
@@ -266,14 +267,21 @@ class Floor:
             await asyncio.gather(running, return_exceptions=True)
             await desks.stop()
 
-    async def customer(self, *, balances: Mapping[str, str] | None = None, key: object = None) -> Customer:
-        (customer,) = await self.customers(1, balances=balances, key=key)
+    async def customer(self, **wish: Any) -> Customer:
+        (customer,) = await self.customers(1, **wish)
         return customer
 
     async def customers(
-        self, count: int, *, balances: Mapping[str, str] | None = None, key: object = None
+        self, count: int, *, balances: Mapping[str, str] | None = None, key: object = None, discount: bool = False
     ) -> list[Customer]:
-        wish = {"count": count, "name": "customer", "balances": balances or PLENTY, "key": key or {}}
+        """With `discount`, they pay their fees in BNB while they have some."""
+        wish = {
+            "count": count,
+            "name": "customer",
+            "balances": balances or PLENTY,
+            "key": key or {},
+            "discount": discount,
+        }
         opened = (await administer(self.exchange, "POST", "accounts", wish))["accounts"]
         return [await self._settle(each) for each in opened]
 
@@ -303,6 +311,7 @@ class Floor:
         """Turn a switch."""
         async with self.database.transaction() as tx:
             await set_control(tx, scope, None, Control(state), "the test says so", None)
+            await notify(tx, FLEET_CHANNEL, "" if scope == "*" or scope.startswith("usr_") else scope.partition("/")[0])
 
     async def break_connections(self) -> None:
         """Cut every connection to the database but the one that says so."""
@@ -342,11 +351,11 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(database_url: str, *, limits: Limits | None = None) -> AsyncIterator[Floor]:
+async def open_floor(database_url: str, settings: PaperSettings | None = None) -> AsyncIterator[Floor]:
     directory = Path(tempfile.mkdtemp(prefix="tradefleet-floor-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, directory)
-        exchange = PaperExchange(PaperSettings(limits=limits or Limits()))
+        exchange = PaperExchange(settings or PaperSettings())
         await exchange.start()
         stack.push_async_callback(exchange.stop)
         floor = Floor(exchange, database_url, directory, stack)
