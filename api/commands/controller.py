@@ -40,7 +40,7 @@ class CommandController(Controller):
             raise conflict("It is stopped: start it first.", state=Wish.STOPPED, allowed=[AccountCommand.START])
         now = datetime.now(UTC)
         command = Command(
-            id=data.id or new_id("cmd"),
+            id=data.key or new_id("cmd"),
             name=data.name,
             symbol=None if data.symbol is None else Symbol(data.symbol),
             detail=data.detail,

@@ -17,8 +17,8 @@ class GiveCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: CommandName
     symbol: SymbolText | None = None
     detail: dict[str, Any] = {}
-    id: Identifier | None = None
-    """Yours to choose: the same id said again is heard once."""
+    key: Identifier | None = None
+    """Yours to choose: a command under the same key again is heard once."""
     good_for_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """A trader that gets to hear of it only later lets it be."""
 
@@ -27,4 +27,4 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     expires_at: datetime
     repeated: bool
-    """It was given before, under this id."""
+    """It was given before, under this key."""

@@ -24,7 +24,7 @@ async def test_a_mass_close_over_the_api_closes_every_deal(demo: DemoProcess) ->
                 return bool(await tx.scalar(found, {"account": deals, "kind": kind}))
 
         await until(lambda: has("deal_opened"), 60)
-        given = {"name": "mass_close", "id": "panic-1"}
+        given = {"name": "mass_close", "key": "panic-1"}
         first = await ben.send("POST", f"/api/v1/accounts/{deals}/commands", given)
         again = await ben.send("POST", f"/api/v1/accounts/{deals}/commands", given)
         assert (first["repeated"], again["repeated"]) == (False, True)
