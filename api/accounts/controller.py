@@ -73,7 +73,7 @@ class AccountController(Controller):
 
     @post("/{account_id:str}/pause", status_code=202, opt=COMMANDS, operation_id="pauseAccount")
     async def pause(self, account_id: FromPath[str], accounts: Found, settings: Settings) -> Account:
-        """Enter nothing new; what is held is still managed."""
+        """Have its trader rest until it is resumed. Orders and coins stay where they are."""
         return view(await accounts.command(account_id, Command.PAUSE), settings)
 
     @post("/{account_id:str}/resume", status_code=202, opt=COMMANDS, operation_id="resumeAccount")

@@ -13,7 +13,6 @@ from trading.ids import AccountId, Symbol, UserId
 
 ADA, BEN = AccountId("acc_ada"), AccountId("acc_ben")
 USER = UserId("usr_ada")
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 def command(name: str, age_s: int = 0, lives_s: int = 60) -> Command:
-    at = NOW - timedelta(seconds=age_s)
+    at = datetime.now(UTC) - timedelta(seconds=age_s)
     return Command(
         id=f"cmd_{name}",
         name=name,
